@@ -1,0 +1,66 @@
+"""One sandbox: its books, its clock, and what happens by itself."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Final
+
+from aiohttp import web
+
+from entrypoints.stripe_sandbox.agenda import Agenda
+from entrypoints.stripe_sandbox.books import Books
+from entrypoints.stripe_sandbox.clock import Clock
+from entrypoints.stripe_sandbox.delivery.deliverer import Deliverer
+from entrypoints.stripe_sandbox.delivery.dial import Dial
+from entrypoints.stripe_sandbox.delivery.endpoints import configure_endpoint
+from entrypoints.stripe_sandbox.disk import Disk
+from entrypoints.stripe_sandbox.faults import Faults
+from entrypoints.stripe_sandbox.settings import SandboxSettings
+
+Action = Callable[["Sandbox", str], None]
+
+
+class Sandbox:
+    def __init__(self, settings: SandboxSettings, actions: Mapping[str, Action]) -> None:
+        self.settings = settings
+        self.disk = Disk(settings.state_dir) if settings.state_dir else None
+        self.books = Books(self.disk)
+        self.clock = Clock(self.books)
+        # Chaos that can be repeated, not secrets.
+        self.random = Random(settings.seed)  # noqa: S311  as the line above says
+        self.faults = Faults(self.books, self.random)
+        self.dial = Dial(self.books)
+        self.agenda = Agenda(self.books, self.clock, self._act)
+        self.deliverer = Deliverer(settings, self.books, self.clock, self.dial, self.random)
+        self.in_flight: set[str] = set()
+        self.closing = asyncio.Event()
+        self._actions = actions
+        self.configure()
+
+    def configure(self) -> None:
+        """Put what the settings say about the webhook endpoint into the books."""
+        with self.books.unit():
+            configure_endpoint(self.books, self.settings, now=self.clock.epoch())
+
+    def reset(self, seed: int | None) -> None:
+        with self.books.unit():
+            self.books.clear()
+        self.random.seed(self.settings.seed if seed is None else seed)
+        self.configure()
+        self.wake()
+
+    def advance(self, seconds: float) -> None:
+        with self.books.unit():
+            self.clock.advance(seconds)
+        self.agenda.run_due()
+        self.wake()
+
+    def wake(self) -> None:
+        self.agenda.wake()
+        self.deliverer.wake()
+
+    def _act(self, action: str, target: str) -> None:
+        self._actions[action](self, target)
+
+
+SANDBOX: Final = web.AppKey("sandbox", Sandbox)
