@@ -1,0 +1,1 @@
+"""Every port of the domain, in this process's memory: stateful, and judged by the same contracts."""

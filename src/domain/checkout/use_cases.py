@@ -41,9 +41,10 @@ INLINE_LEASE: Final = timedelta(seconds=15)
 
 @attrs.frozen(kw_only=True)
 class StageCheckout:
-    """A step: write the effect that opens a checkout for *payment*, and take it at once.
+    """A step: write the effect that opens a checkout for *payment*, for its caller to send.
 
-    Its caller sends it after the commit; should the caller die, the background process finds it.
+    It is due when the caller must have sent it: the background process does not overtake a waiting
+    customer, and finds it should the caller have died.
     """
 
     gateway: PaymentGateway
@@ -66,7 +67,7 @@ class StageCheckout:
                 idempotency_key=idempotency_key(self.gateway.mode, operation, payment.id, 1),
                 parameters=self.gateway.checkout_parameters(order),
                 staged_at=work.moment.now,
-                due_at=work.moment.lease_now,
+                due_at=work.moment.lease_now + INLINE_LEASE,
             )
         )
 
@@ -83,7 +84,6 @@ class OpenCheckout:
     gateway: PaymentGateway
     stage: StageCheckout
     pay: PayForJob
-    tokens: AccessTokens
     new_id: IdFactory
     allowed_origins: frozenset[str]
     success_url: str
@@ -379,3 +379,21 @@ class ReadPayment:
         if view is None or not policy.may_see(caller, view, self.tokens):
             raise PaymentNotFound(session_id)
         return view
+
+
+@attrs.frozen(kw_only=True)
+class RecallCheckout:
+    """What a stored answer leaves out, for the caller it belongs to: token and page address."""
+
+    atomically: Atomically[CheckoutWork]
+    tokens: AccessTokens
+
+    async def __call__(self, job_id: JobId, session_id: str) -> tuple[str | None, str | None]:
+        async def step(work: CheckoutWork) -> tuple[str | None, str | None]:
+            job = await work.jobs.get(job_id)
+            token = None if job.owner else self.tokens.issue(job.id, job.token_generation)
+            sessions = [payment.session for payment in await work.payments.of_job(job_id)]
+            url = next((s.url for s in sessions if s is not None and s.id == session_id), None)
+            return token, url
+
+        return await self.atomically(step)

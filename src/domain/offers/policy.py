@@ -27,10 +27,9 @@ INPUT_TEXT_LENGTH_MAX: Final = 2_000
 INPUTS_DEPTH_MAX: Final = 8
 INPUTS_VALUES_MAX: Final = 500
 
-CARD_NUMBER: Final = re.compile(
-    r"(?<![0-9A-Za-z])(?:[3-6]\d|2[2-7])(?:[ -]?\d){11,17}(?![0-9A-Za-z])"
-)
-"""13 to 19 digits, alone or grouped, beginning as payment cards do."""
+DIGIT_GROUPS: Final = re.compile(r"(?<![0-9A-Za-z])\d+(?:[ -]\d+)*(?![0-9A-Za-z])")
+CARD_BEGINS: Final = re.compile(r"[3-6]\d|2[2-7]")
+CARD_DIGITS: Final = range(13, 20)
 
 
 def quote(
@@ -212,11 +211,29 @@ def card_number_flaws(pointer: str, value: object) -> Iterator[Flaw]:
 
 
 def looks_like_card_number(text: str) -> bool:
-    return any(_luhn_holds(match.group()) for match in CARD_NUMBER.finditer(text))
+    """Look for 13 to 19 digits, alone or grouped, that begin as payment cards do and add up.
+
+    Whatever groups of digits stand before or after them, an expiry date say, do not hide them.
+    """
+    return any(
+        len(digits) in CARD_DIGITS and CARD_BEGINS.match(digits) and _luhn_holds(digits)
+        for found in DIGIT_GROUPS.finditer(text)
+        for digits in _neighbours_joined(re.split("[ -]", found.group()))
+    )
+
+
+def _neighbours_joined(groups: list[str]) -> Iterator[str]:
+    for first in range(len(groups)):
+        joined = ""
+        for group in groups[first:]:
+            joined += group
+            if len(joined) >= CARD_DIGITS.stop:
+                break
+            yield joined
 
 
 def _luhn_holds(text: str) -> bool:
-    digits = [int(char) for char in reversed(text) if char.isdigit()]
+    digits = [int(char) for char in reversed(text)]
     doubled = (sum(divmod(2 * digit, 10)) for digit in digits[1::2])
     return (sum(digits[::2]) + sum(doubled)) % 10 == 0
 

@@ -58,7 +58,8 @@ class PaymentGateway(Protocol):
     ProviderRefused (a definite no) or ProviderMisconfigured (our credentials), and nothing else.
     """
 
-    mode: str
+    @property
+    def mode(self) -> str: ...
 
     def objection(self, amount: Money) -> str | None:
         """Say why *amount* cannot be charged (too small, a currency unknown), or None. Pure."""

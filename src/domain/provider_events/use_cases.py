@@ -124,16 +124,17 @@ class ApplyEvent:
         """Fetch and apply; tell whether all that the event is about was known already."""
         match event.subject:
             case Subject.CHECKOUT:
-                if payment.session is None:
+                session_id = _session_of(payment, event)
+                if session_id is None:
                     return False
-                report = await self.payments.fetch_checkout(payment.session.id)
+                report = await self.payments.fetch_checkout(session_id)
                 await self.apply_checkout(payment.id, report)
             case Subject.REFUND if event.provider_refund_id is not None:
                 refund = await self.refunds.fetch_refund(event.provider_refund_id)
                 return await self.apply_refund(refund) is not None
             case _:
-                for refund in await self.refunds.find_refunds(payment):
-                    await self.apply_refund(refund)
+                found = await self.refunds.find_refunds(payment)
+                return all([await self.apply_refund(refund) is not None for refund in found])
         return True
 
     async def _park(self, entry: InboxEntry) -> Verdict:
@@ -151,6 +152,17 @@ class ApplyEvent:
             return verdict
 
         return await self.atomically(step)
+
+
+def _session_of(payment: Payment, event: ProviderEvent) -> str | None:
+    """The checkout to ask about; None while our own commit of it may still be on its way.
+
+    A payment given up before the provider had answered has none, and never will: should its
+    checkout have been opened and paid all the same, only the event says which one it is.
+    """
+    if payment.session is not None:
+        return payment.session.id
+    return None if payment.is_live else event.session_id
 
 
 async def _payment_of(work: EventWork, event: ProviderEvent) -> Payment | None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 import attrs
 
 from domain.audit.model import PROVIDER
-from domain.payments.model import Payment
+from domain.jobs.model import Job
+from domain.payments.model import HoldName, Payment
 from domain.payments.policy import next_check
 from domain.refunds import events as e
 from domain.refunds.lifecycle import RefundState
-from domain.refunds.model import UNDECIDED, Refund, RefundReport
+from domain.refunds.model import CAME_TO_NOTHING, UNDECIDED, Refund, RefundReport
 from domain.shared.money import Money
 
 AUTOMATIC_TRIES_MAX: Final = 2
@@ -40,6 +41,35 @@ def refundable(payment: Payment, refunds: Iterable[Refund]) -> Money:
 def may_try_automatically(refunds: Iterable[Refund]) -> bool:
     failed = [r for r in refunds if r.is_automatic and r.state is RefundState.FAILED]
     return len(failed) < AUTOMATIC_TRIES_MAX
+
+
+def is_earned(job: Job, payment: Payment) -> bool:
+    """Whether *payment* was there when the work was delivered: later money was never earned."""
+    if job.completed_at is None or payment.paid_at is None:
+        return False
+    return payment.paid_at <= job.completed_at
+
+
+def holds_of(payment: Payment, refunds: Sequence[Refund], now: datetime) -> Payment:
+    """Put *payment* on the holds its refunds give reason for, and off those they no longer do."""
+    reasons = {
+        HoldName.REFUND_FAILED: _is_failure_open(refunds),
+        HoldName.REFUND_AWAITING_BALANCE: any(
+            refund.pending_reason == "insufficient_funds" for refund in refunds
+        ),
+    }
+    for name, stands in reasons.items():
+        payment = payment.hold(name, now) if stands else payment.release(name)
+    return payment
+
+
+def _is_failure_open(refunds: Sequence[Refund]) -> bool:
+    """Whether a refund came to nothing, and those after it have not given as much back since."""
+    for index, refund in enumerate(refunds):
+        nothing = refund.state in CAME_TO_NOTHING
+        if nothing and returned_minor(refunds[index + 1 :]) < refund.amount.amount_minor:
+            return True
+    return False
 
 
 def returned_minor(refunds: Iterable[Refund]) -> int:

@@ -49,7 +49,8 @@ class RefundRepository(Protocol):
 class RefundGateway(Protocol):
     """Raises as PaymentGateway does: unavailable (unknown), refused (a no), misconfigured."""
 
-    mode: str
+    @property
+    def mode(self) -> str: ...
 
     def refund_parameters(self, order: RefundOrder) -> Parameters:
         """Translate *order* into what will be sent, to be frozen. Pure."""

@@ -16,13 +16,13 @@ from domain.outbox.policy import idempotency_key, must_look_first
 from domain.outbox.use_cases import FinishEffect, RetryEffect
 from domain.payments.errors import ProviderMisconfigured, ProviderRefused, ProviderUnavailable
 from domain.payments.lifecycle import DisputeState
-from domain.payments.model import HoldName, Payment
+from domain.payments.model import Payment
 from domain.payments.policy import return_event
 from domain.refunds import events as e
 from domain.refunds import policy
 from domain.refunds.errors import NothingCaptured, PaymentDisputed, RefundExceedsRemaining
 from domain.refunds.lifecycle import RefundState
-from domain.refunds.model import CAME_TO_NOTHING, Refund, RefundOrder, RefundReason, RefundReport
+from domain.refunds.model import Refund, RefundOrder, RefundReason, RefundReport
 from domain.refunds.ports import RefundGateway, RefundWork
 from domain.shared.errors import Flaw, Invalid
 from domain.shared.ids import EffectId, IdFactory, JobId, PaymentId, RefundId
@@ -48,11 +48,7 @@ class StageRefund:
             refund=refund, payment=payment, offer=job.offer, failure_reason=job.failure_reason
         )
         await work.refunds.add(refund)
-        await work.ledger.post(
-            ledger.refund_request(
-                refund.id, payment.id, refund.amount, moment.now, earned=job.delivered
-            )
-        )
+        await _set_aside(work, refund, earned=policy.is_earned(job, payment))
         operation = Operation.REFUND_CREATE
         await work.outbox.stage(
             Effect(
@@ -221,7 +217,7 @@ class ApplyRefundReport:
     """Bring a refund, its payment, its job and the ledger up to what the provider reports.
 
     A refund we have never heard of, on a payment of ours, is adopted. Returns None when the
-    report is of nobody we know. Repeating it changes nothing.
+    report is of nobody we know, or of money we have not heard of yet. Repeating it changes nothing.
     """
 
     atomically: Atomically[RefundWork]
@@ -242,17 +238,20 @@ class ApplyRefundReport:
         if payment_id is None:
             return None
         job, payment, refunds = await lock_all(work, payment_id)
+        if payment.captured is None:
+            # News of the refund has overtaken news of the capture.
+            return None
         refund = _known(refunds, report)
         if refund is None:
             refund = await self._adopt(work, report, adopted_id, job, payment)
             job = await revoke_if_all_is_asked_back(work, job, refund)
         steps = list(policy.events_of(refund, report, work.moment.now))
         for event in steps:
-            await _post(work, refund, event, earned=job.delivered)
+            await _post(work, refund, event, earned=policy.is_earned(job, payment))
             refund = refund.apply(event)
         refund = policy.checked(policy.noted(refund, report), work.moment.now)
         refund = await work.refunds.save(refund)
-        payment = await _follow_with_payment(work, payment, refund)
+        payment = await _follow_with_payment(work, payment)
         await self._follow_with_job(work, job, payment, refund, steps)
         return refund
 
@@ -270,11 +269,7 @@ class ApplyRefundReport:
         )
         refund = Refund.requested(found, id=id, job_id=job.id)
         refund = await work.refunds.add(attrs.evolve(refund, provider_id=report.provider_id))
-        await work.ledger.post(
-            ledger.refund_request(
-                refund.id, payment.id, refund.amount, work.moment.now, earned=job.delivered
-            )
-        )
+        await _set_aside(work, refund, earned=policy.is_earned(job, payment))
         return refund
 
     async def _follow_with_job(
@@ -312,6 +307,11 @@ def _known(refunds: list[Refund], report: RefundReport) -> Refund | None:
     return next((r for r in refunds if r.id == report.refund_id and r.provider_id is None), None)
 
 
+async def _set_aside(work: RefundWork, refund: Refund, *, earned: bool) -> None:
+    about = (refund.id, refund.payment_id, refund.amount, work.moment.now)
+    await work.ledger.post(ledger.refund_request(*about, earned=earned))
+
+
 async def _post(work: RefundWork, refund: Refund, event: e.RefundEvent, *, earned: bool) -> None:
     at, subject = work.moment.now, (refund.id, refund.payment_id, refund.amount)
     match event:
@@ -325,20 +325,16 @@ async def _post(work: RefundWork, refund: Refund, event: e.RefundEvent, *, earne
             return
 
 
-async def _follow_with_payment(work: RefundWork, payment: Payment, refund: Refund) -> Payment:
+async def _follow_with_payment(work: RefundWork, payment: Payment) -> Payment:
     assert payment.captured is not None  # noqa: S101  a refund exists only of what was captured
     now = work.moment.now
     refunds = await work.refunds.of_payment(payment.id)
     returned = Money(policy.returned_minor(refunds), payment.captured.currency)
-    if refund.pending_reason == "insufficient_funds":
-        payment = payment.hold(HoldName.REFUND_AWAITING_BALANCE, now)
-    else:
-        payment = payment.release(HoldName.REFUND_AWAITING_BALANCE)
-    if refund.state in CAME_TO_NOTHING:
-        payment = payment.hold(HoldName.REFUND_FAILED, now)
     event = return_event(payment, returned, now)
     if event is not None:
         payment = payment.apply(event)
+    if payment.kept_minor:
+        payment = policy.holds_of(payment, refunds, now)
     return await work.payments.save(payment)
 
 

@@ -128,7 +128,7 @@ class Books:
             self._index[kind, field, becomes][new["id"]] = None
 
     def _undo(self, before: Mapping[Key, Json | None]) -> None:
-        for (kind, object_id), thing in reversed(before.items()):
+        for (kind, object_id), thing in reversed(list(before.items())):
             self._set(kind, object_id, thing)
 
     def _commit(self, before: Mapping[Key, Json | None]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from itertools import islice
 from random import Random
 from typing import Final
 
@@ -10,6 +11,7 @@ from aiohttp import web
 from entrypoints.stripe_sandbox.agenda import Agenda
 from entrypoints.stripe_sandbox.books import Books
 from entrypoints.stripe_sandbox.clock import Clock
+from entrypoints.stripe_sandbox.delivery.announcing import DELIVERY
 from entrypoints.stripe_sandbox.delivery.deliverer import Deliverer
 from entrypoints.stripe_sandbox.delivery.dial import Dial
 from entrypoints.stripe_sandbox.delivery.endpoints import configure_endpoint
@@ -54,6 +56,17 @@ class Sandbox:
             self.clock.advance(seconds)
         self.agenda.run_due()
         self.wake()
+
+    def planned(self) -> int:
+        """How many deliveries were ever planned; see *kept*."""
+        return len(self.books.all(DELIVERY))
+
+    async def kept(self, already_planned: int) -> None:
+        """Before any answer: what it tells is on disk, and delivered if that was asked for."""
+        await self.books.durable()
+        if self.dial.setting.before_response:
+            fresh = list(islice(self.books.all(DELIVERY), already_planned, None))
+            await self.deliverer.first_attempts(fresh)
 
     def wake(self) -> None:
         self.agenda.wake()

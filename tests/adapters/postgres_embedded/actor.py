@@ -34,7 +34,7 @@ async def play(data_dir: Path, grace_s: float) -> None:
     try:
         async with embedded_postgres(data_dir, grace_s=grace_s) as dsn:
             # A child which takes along every descriptor it can, and outlives us.
-            child = subprocess.Popen(["/bin/sleep", "60"], close_fds=False, stdout=2)  # noqa: ASYNC220,S603  does not block
+            child = subprocess.Popen(["/bin/sleep", "60"], close_fds=False, stdout=2)  # noqa: ASYNC220  does not block
             say(dsn=dsn, child=child.pid)
             await asyncio.to_thread(sys.stdin.readline)
             child.kill()

@@ -12,9 +12,10 @@ from pathlib import Path
 import attrs
 import pytest
 
+from adapters.postgres.embedded.server import is_alive
 from adapters.postgres.embedded.site import Site
 
-GRACE_S = 0.6
+GRACE_S = 0.25
 NOBODY = (65534, 65534)
 SOURCE = Path(__file__).parents[3] / "src"
 
@@ -71,6 +72,8 @@ class Actor:
     def interrupt_terminal(self) -> None:
         """What Ctrl-C does: a signal to the whole group in the foreground."""
         os.killpg(self.process.pid, signal.SIGINT)
+        assert self.process.stdin
+        self.process.stdin.close()  # its thread would wait for more
         self.process.wait(timeout=10)
 
     def clean_up(self) -> None:
@@ -126,6 +129,9 @@ def watcher(site: Site) -> Running:
 
 
 def is_gone(site: Site) -> bool:
+    """Neither server nor watcher runs; the locks are asked first because they are cheap to ask."""
+    if site.home.is_dir() and is_alive(site):
+        return False
     return not postmasters(site) and not watchers(site)
 
 
@@ -141,7 +147,7 @@ def eventually(question: Callable[[], object], *, within_s: float = 10) -> float
     began = time.monotonic()
     while not question():
         assert time.monotonic() - began < within_s, f"not within {within_s} s"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return time.monotonic() - began
 
 

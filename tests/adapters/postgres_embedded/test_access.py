@@ -11,8 +11,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from adapters.postgres.embedded import EmbeddedPostgresError, attach
-from adapters.postgres.embedded.site import Site
+from adapters.postgres.embedded import Attachment, EmbeddedPostgresError, attach
+from adapters.postgres.embedded.sockets import SOCKET_NAME, current_socket_folder
 from tests.adapters.postgres_embedded.stage import (
     NOBODY,
     Actor,
@@ -46,32 +46,35 @@ def login_as(user: str, dsn: str, role: str) -> str:
     ],
 )
 def test_of_roots_database_only_root_is_served(
-    data_dir: Path, act: Act, user: str, outcome: str, role: str
+    running: Attachment, user: str, outcome: str, role: str
 ) -> None:
-    assert login_as(user, act(data_dir).dsn, role) == outcome
+    assert login_as(user, running.dsn, role) == outcome
 
 
 @needs_root
 def test_a_stranger_who_gets_past_the_folder_is_still_refused(
-    data_dir: Path, site: Site, act: Act
+    running: Attachment,
 ) -> None:
-    dsn = act(data_dir).dsn
-    folder = Path(f"{site.home}/socket").read_text().splitlines()[1]
-    os.chmod(folder, 0o777)  # noqa: PTH101,S103  the accident which is survived
-    os.chmod(f"{folder}/.s.PGSQL.5432", 0o777)  # noqa: PTH101,S103  as above
+    folder = current_socket_folder(running.site.home, running.site.user)
+    opened = [folder, folder / SOCKET_NAME]
+    for path in opened:
+        path.chmod(0o777)
 
-    assert login_as("daemon", dsn, "counterfoil") == "InvalidAuthorizationSpecificationError"
-    os.chmod(folder, 0o700)  # noqa: PTH101  as it was
+    outcome = login_as("daemon", running.dsn, "counterfoil")
+
+    for path in opened:
+        path.chmod(0o700)
+    assert outcome == "InvalidAuthorizationSpecificationError"
 
 
 @needs_root
-def test_the_servers_user_can_not_rewrite_who_may_log_in(data_dir: Path, site: Site, act: Act) -> None:
-    assert act(data_dir).dsn
+def test_the_servers_user_can_not_rewrite_who_may_log_in(running: Attachment) -> None:
+    home = running.site.home
 
     for name in ("pg_hba.conf", "pg_ident.conf"):
-        facts = (site.home / name).stat()
+        facts = (home / name).stat()
         assert (facts.st_uid, facts.st_mode & 0o022) == (0, 0)
-    assert site.home.stat().st_uid == 0
+    assert home.stat().st_uid == 0
 
 
 @needs_root

@@ -1,30 +1,22 @@
 """Many databases on one server."""
 
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import asyncpg
 import pytest
 
 from adapters.postgres.embedded import (
-    attach,
+    Attachment,
     binary,
     create_database,
     database_dsn,
     drop_database,
-    remove,
 )
-from tests.adapters.postgres_embedded.stage import GRACE_S
 
 
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    data_dir = tmp_path_factory.mktemp("databases")
-    attachment = attach(data_dir, grace_s=GRACE_S)
-    yield attachment.dsn
-    attachment.close()
-    remove(data_dir)
+@pytest.fixture
+def dsn(running: Attachment) -> str:
+    return running.dsn
 
 
 async def answer(dsn: str, question: str) -> object:
@@ -76,7 +68,12 @@ async def test_a_database_is_dropped_with_its_clients_and_dropping_it_again_is_h
 
 
 async def test_the_environment_has_no_say(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"PGPORT": "1", "PGHOST": "nowhere", "PGUSER": "x", "PGSSLMODE": "require"}.items():
+    for name, value in {
+        "PGPORT": "1",
+        "PGHOST": "nowhere",
+        "PGUSER": "x",
+        "PGSSLMODE": "require",
+    }.items():
         monkeypatch.setenv(name, value)
 
     assert await answer(dsn, "SELECT current_user") == "counterfoil"

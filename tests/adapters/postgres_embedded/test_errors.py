@@ -13,8 +13,10 @@ from adapters.postgres.embedded import (
     binary,
     embedded_postgres,
     locks,
+    remove,
 )
 from adapters.postgres.embedded.site import Site
+from tests.adapters.postgres_embedded.conftest import site_of
 from tests.adapters.postgres_embedded.stage import (
     GRACE_S,
     Actor,
@@ -84,31 +86,35 @@ def test_a_server_which_does_not_start_shows_the_end_of_its_log(
 
     assert "initialized by PostgreSQL version 15" in str(caught.value)
     assert ADVICE in str(caught.value)
-    (site.cluster / "PG_VERSION").write_text("18\n")
+    remove(data_dir)
 
 
-def test_a_start_which_takes_too_long_ends(data_dir: Path, site: Site) -> None:
+def test_a_start_which_takes_too_long_ends(new_data_dir: Path) -> None:
+    site = site_of(new_data_dir)
     began = time.monotonic()
     with (
         locks.exclusive(site.start_lock, deadline=time.monotonic() + 1),
         pytest.raises(EmbeddedPostgresError, match="Waited too long"),
     ):
-        attach(data_dir, timeout_s=0.3)
+        attach(new_data_dir, timeout_s=0.3)
 
     assert time.monotonic() - began < 5
 
 
-def test_a_server_which_never_gets_ready_ends_the_wait(data_dir: Path, site: Site) -> None:
+def test_a_server_which_never_gets_ready_ends_the_wait(new_data_dir: Path) -> None:
+    site = site_of(new_data_dir)
     with (
         locks.exclusive(site.server_lock, deadline=time.monotonic() + 1),
         pytest.raises(EmbeddedPostgresError, match="took too long to start"),
     ):
-        attach(data_dir, timeout_s=0.3)
+        attach(new_data_dir, timeout_s=0.3)
 
 
-async def test_a_cancelled_start_lets_go_of_the_server_it_gets(data_dir: Path, site: Site) -> None:
+async def test_a_cancelled_start_lets_go_of_the_server_it_gets(new_data_dir: Path) -> None:
+    site = site_of(new_data_dir)
+
     async def use() -> None:
-        async with embedded_postgres(data_dir, grace_s=GRACE_S):
+        async with embedded_postgres(new_data_dir, grace_s=GRACE_S):
             pytest.fail("cancelled before")
 
     using = asyncio.create_task(use())
@@ -117,5 +123,5 @@ async def test_a_cancelled_start_lets_go_of_the_server_it_gets(data_dir: Path, s
     with pytest.raises(asyncio.CancelledError):
         await using
 
-    await asyncio.to_thread(eventually, lambda: (site.cluster / "postmaster.pid").exists())
+    await asyncio.to_thread(eventually, (site.cluster / "postmaster.pid").exists)
     await asyncio.to_thread(eventually, lambda: is_gone(site))

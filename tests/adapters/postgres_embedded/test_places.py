@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from adapters.postgres.embedded import (
+    Attachment,
     EmbeddedPostgresError,
     attach,
     binaries,
@@ -62,10 +63,8 @@ async def test_a_data_directory_may_be_deeper_than_a_socket_path_may_be_long(
     assert len(os.fsencode(path)) <= 107
 
 
-async def test_the_socket_is_in_a_folder_only_its_owner_may_enter(
-    data_dir: Path, site: Site, act: Act
-) -> None:
-    assert act(data_dir).dsn
+def test_the_socket_is_in_a_folder_only_its_owner_may_enter(running: Attachment) -> None:
+    site = running.site
 
     facts = current_socket_folder(site.home, site.user).lstat()
 
@@ -94,8 +93,9 @@ def somebody_elses(path: Path) -> None:
     "squat", [wrong_mode, a_symlink, pytest.param(somebody_elses, marks=needs_root)]
 )
 def test_a_socket_folder_which_somebody_put_there_meanwhile_is_not_used(
-    site: Site, squat: Callable[[Path], None]
+    new_data_dir: Path, squat: Callable[[Path], None]
 ) -> None:
+    site = site_of(new_data_dir)
     first = socket_folder(site.home, site.user)
     first.rmdir()
     squat(first)
@@ -110,10 +110,8 @@ def test_a_socket_folder_which_somebody_put_there_meanwhile_is_not_used(
 
 @needs_root
 async def test_below_a_closed_home_the_database_lives_elsewhere_and_no_folder_is_opened(
-    folder: Path, ours: list[Path]
+    closed: Path, ours: list[Path]
 ) -> None:
-    closed = folder / "home"
-    closed.mkdir(mode=0o700)
     data_dir = closed / "work" / "data"
     data_dir.mkdir(parents=True)
     ours.append(data_dir)
@@ -134,22 +132,16 @@ async def test_below_a_closed_home_the_database_lives_elsewhere_and_no_folder_is
 
 @needs_root
 def test_root_keeps_the_database_in_the_data_directory_where_the_server_can_reach_it(
-    data_dir: Path, act: Act
+    running: Attachment,
 ) -> None:
-    assert act(data_dir).dsn
-
-    assert (data_dir / "postgres" / "cluster").is_dir()
-    assert stat.S_IMODE((data_dir / "postgres" / "cluster").stat().st_mode) == 0o700
+    assert running.site.home == running.site.folder
+    assert stat.S_IMODE(running.site.cluster.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("mode", [0o755, pytest.param(0o700, marks=needs_root)])
-async def test_deleting_the_data_directory_gives_an_empty_database(
-    folder: Path, ours: list[Path], mode: int
+async def test_deleting_the_data_directory_gives_an_empty_database_wherever_it_is_kept(
+    closed: Path, ours: list[Path]
 ) -> None:
-    above = folder / "above"
-    above.mkdir()
-    above.chmod(mode)
-    data_dir = above / "data"
+    data_dir = closed / "data"  # so root keeps it elsewhere
     ours.append(data_dir)
     async with embedded_postgres(data_dir, grace_s=GRACE_S) as dsn:
         assert await tables(dsn, create="old") == ["old"]
@@ -182,10 +174,8 @@ async def test_deleting_the_data_directory_of_a_running_server_gives_an_empty_da
 
 @needs_root
 def test_a_database_which_vanished_from_elsewhere_is_reported_not_silently_replaced(
-    folder: Path,
+    closed: Path,
 ) -> None:
-    closed = folder / "home"
-    closed.mkdir(mode=0o700)
     site = site_of(closed / "data")
     shutil.rmtree(site.home)
 
@@ -215,16 +205,18 @@ async def test_a_copy_of_a_data_directory_is_a_database_of_its_own(
 
 @needs_root
 async def test_programs_which_the_servers_user_may_not_reach_are_copied_once(
-    folder: Path,
+    folder: Path, closed: Path
 ) -> None:
-    closed = folder / "home"
-    closed.mkdir(mode=0o700)
     located = binaries.locate().root
     package = closed / located.parent.name
-    shutil.copytree(located, package / located.name, symlinks=True)
+    unneeded = shutil.ignore_patterns("include", "*.a")
+    shutil.copytree(located, package / located.name, symlinks=True, ignore=unneeded)
     libraries = located.parents[1] / f"{package.name}.libs"
     if libraries.is_dir():
         shutil.copytree(libraries, closed / libraries.name)
+    for path in package.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & 0o700)  # installed with a strict umask
     hidden = Binaries(package / located.name)
 
     def find() -> Site:

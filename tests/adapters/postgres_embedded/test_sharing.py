@@ -9,8 +9,10 @@ from pathlib import Path
 
 import asyncpg
 
-from adapters.postgres.embedded import attach, embedded_postgres
+from adapters.postgres.embedded import Attachment, attach, embedded_postgres, locks
 from adapters.postgres.embedded.site import Site
+from adapters.postgres.embedded.sockets import current_socket_folder
+from tests.adapters.postgres_embedded.conftest import site_of
 from tests.adapters.postgres_embedded.stage import (
     GRACE_S,
     Actor,
@@ -33,11 +35,10 @@ async def ask(dsn: str, question: str) -> object:
         await connection.close()
 
 
-async def test_the_first_start_makes_a_database_ready_for_use(data_dir: Path) -> None:
-    async with embedded_postgres(data_dir, grace_s=GRACE_S) as dsn:
-        connection = await asyncpg.connect(dsn)
-        row = await connection.fetchrow(
-            """
+async def test_the_database_is_ready_for_use(running: Attachment) -> None:
+    connection = await asyncpg.connect(running.dsn)
+    row = await connection.fetchrow(
+        """
             SELECT current_database() AS database, current_setting('server_encoding') AS encoding,
                    current_setting('data_checksums') AS checksums, current_setting('fsync') AS fsync,
                    current_setting('synchronous_commit') AS synchronous_commit,
@@ -48,8 +49,8 @@ async def test_the_first_start_makes_a_database_ready_for_use(data_dir: Path) ->
                    (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS is_superuser,
                    'ä' < 'b' AS sorts_as_a_dictionary, upper('é') AS upper
             """
-        )
-        await connection.close()
+    )
+    await connection.close()
 
     assert dict(row) == {
         "database": "counterfoil",
@@ -67,10 +68,9 @@ async def test_the_first_start_makes_a_database_ready_for_use(data_dir: Path) ->
     }
 
 
-def test_processes_which_start_at_once_share_one_server(
-    data_dir: Path, site: Site, act: Act
-) -> None:
-    actors = [act(data_dir) for _ in range(6)]
+def test_processes_which_start_at_once_share_one_server(new_data_dir: Path, act: Act) -> None:
+    actors = [act(new_data_dir) for _ in range(6)]
+    site = site_of(new_data_dir)
 
     assert len({actor.dsn for actor in actors}) == 1
     assert len(postmasters(site)) == 1
@@ -93,11 +93,12 @@ async def test_what_is_stored_is_there_after_a_stop_and_the_second_start_is_fast
     assert took_s < 5  # a fraction of a second, but the machine may be busy
 
 
-def test_the_server_stops_when_the_last_process_was_killed(
+def test_the_server_stops_when_the_last_process_was_killed_whatever_children_it_left(
     data_dir: Path, site: Site, act: Act
 ) -> None:
     first, second = act(data_dir), act(data_dir)
-    folder = Path(socket_folder(first, second))
+    assert first.dsn == second.dsn
+    sockets = current_socket_folder(site.home, site.user)
 
     first.kill()
     time.sleep(2 * GRACE_S)
@@ -105,30 +106,13 @@ def test_the_server_stops_when_the_last_process_was_killed(
     second.kill()
 
     assert eventually(lambda: is_gone(site)) >= GRACE_S / 2
-    assert not folder.exists()
+    assert not sockets.exists()
+    for actor in (first, second):
+        os.kill(int(str(actor.said["child"])), 0)  # a signal to a dead one would raise
 
 
-def socket_folder(*actors: Actor) -> str:
-    [host] = {actor.dsn.partition("host=")[2].partition("&")[0] for actor in actors}
-    return host.replace("%2F", "/")
-
-
-def test_no_child_of_an_attached_process_keeps_the_server_running(
-    data_dir: Path, site: Site, act: Act
-) -> None:
-    actor = act(data_dir)
-    child = int(str(actor.said["child"]))
-
-    actor.kill()
-
-    eventually(lambda: is_gone(site))
-    os.kill(child, 0)  # it lives: a signal to a dead one would raise
-
-
-def test_server_and_watcher_hold_no_lock_but_their_own(
-    data_dir: Path, site: Site, act: Act
-) -> None:
-    assert act(data_dir).dsn
+def test_server_and_watcher_hold_no_lock_but_their_own(running: Attachment) -> None:
+    site = running.site
 
     assert locks_held_by(postmaster(site).pid, site) == {"server.lock"}
     watched = {"watcher.lock", "start.lock", "attached.lock", "server.lock"}
@@ -136,8 +120,10 @@ def test_server_and_watcher_hold_no_lock_but_their_own(
 
 
 def locks_held_by(pid: int, site: Site) -> set[str]:
-    names = (os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir())
-    return {Path(name).name for name in names if name.startswith(str(site.home)) and ".lock" in name}
+    names = (str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir())
+    return {
+        Path(name).name for name in names if name.startswith(str(site.home)) and ".lock" in name
+    }
 
 
 def test_a_process_which_attaches_while_the_server_stops_gets_a_new_one(
@@ -146,10 +132,10 @@ def test_a_process_which_attaches_while_the_server_stops_gets_a_new_one(
     act(data_dir, grace_s=0.2).leave()
     old = postmaster(site).pid
     os.kill(old, signal.SIGSTOP)  # it cannot stop for now
-    eventually(lambda: any("stop" in line.command for line in pg_ctls(site)))
+    eventually(lambda: locks.is_held(site.start_lock))
 
-    attached: list[int] = []
-    waiting = threading.Thread(target=lambda: attached.append(hold(data_dir)))
+    attached: list[Attachment] = []
+    waiting = threading.Thread(target=lambda: attached.append(attach(data_dir, grace_s=GRACE_S)))
     waiting.start()
     time.sleep(0.4)
     assert attached == []
@@ -158,14 +144,4 @@ def test_a_process_which_attaches_while_the_server_stops_gets_a_new_one(
 
     assert attached
     assert postmaster(site).pid != old
-    os.close(attached[0])
-
-
-def pg_ctls(site: Site) -> list[object]:
-    from tests.adapters.postgres_embedded.stage import processes
-
-    return processes("pg_ctl stop", str(site.cluster))
-
-
-def hold(data_dir: Path) -> int:
-    return attach(data_dir, grace_s=GRACE_S).attached_fd
+    attached[0].close()

@@ -2,7 +2,9 @@
 
 While attached, a process also keeps the server alive: where the server or its watcher was killed,
 whichever attached process notices first starts it again, in the same place, so that the pools of
-all find it. So no process is one the others depend on.
+all find it. So no process is one the others depend on. One gap is left: when the watcher and the
+last attached processes are killed within the same second, nobody is left to see it, and the server
+runs until the next process has come and gone.
 """
 
 import asyncio
@@ -119,8 +121,7 @@ async def embedded_postgres(data_dir: Path, *, grace_s: float = GRACE_S) -> Asyn
         yield attachment.dsn
     finally:
         keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
-        attachment.close()
+        await asyncio.to_thread(attachment.close)
 
 
 async def _attach_in_thread(data_dir: Path, grace_s: float) -> Attachment:
@@ -164,7 +165,9 @@ def remove(data_dir: Path, *, timeout_s: float = START_TIMEOUT_S) -> None:
     ):
         if alone is None:
             raise EmbeddedPostgresError(f"The database of {data_dir} is in use.")
-        watcher.stop_server(watcher.Lock(str(site.server_lock)), stop_arguments(site))
+        watcher.Server(*stop_arguments(site)).stop()
+        if locks.is_held(site.server_lock):
+            raise EmbeddedPostgresError(f"The server of {data_dir} did not stop.")
         shutil.rmtree(site.home)
     if site.folder != site.home:
         shutil.rmtree(site.folder)

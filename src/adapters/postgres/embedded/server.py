@@ -69,15 +69,15 @@ def ensure_watcher(site: Site, *, grace_s: float) -> None:
         if fd is None:
             return
         command = [sys.executable, "-I", "-S", watcher.__file__, str(site.start_lock)]
-        command += [str(site.attached_lock), str(site.server_lock), *stop_arguments(site)]
-        us = ServerUser(os.geteuid(), os.getegid())
-        _spawn(site, us, [*command, str(grace_s)], lock_fd=fd)
+        command += [str(site.attached_lock), *stop_arguments(site), str(grace_s)]
+        _spawn(site, ServerUser(os.geteuid(), os.getegid()), command, lock_fd=fd)
 
 
 def stop_arguments(site: Site) -> list[str]:
-    """What `watcher.stop_server` needs to know."""
+    """What `watcher.Server` needs to know."""
     pg_ctl = site.binaries.path("pg_ctl")
-    return [str(site.cluster), str(pg_ctl), str(site.user.uid), str(site.user.gid)]
+    ids = (str(site.user.uid), str(site.user.gid))
+    return [str(site.server_lock), str(site.cluster), str(pg_ctl), *ids]
 
 
 def is_alive(site: Site) -> bool:

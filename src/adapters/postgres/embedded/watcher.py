@@ -11,14 +11,16 @@ import os
 import sys
 import time
 
-LEAVE_AFTER_S = 90.0
-STOP_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 30.0
+# A server whose folder was deleted before we knew its pid notices by itself within a minute.
+LAST_TIMEOUT_S = 90.0
 
 
 class Lock:
-    """A lock file opened once: a deleted and remade data directory is another watcher's."""
+    """A lock file opened once: in a deleted and remade folder the same path is another's lock."""
 
     def __init__(self, path: str) -> None:
+        self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def take(self) -> bool:
@@ -37,8 +39,65 @@ class Lock:
             self.give_back()
         return free
 
+    def becomes_free(self, within_s: float) -> bool:
+        give_up = time.monotonic() + within_s
+        while not self.is_free() and time.monotonic() < give_up:
+            time.sleep(0.02)
+        return self.is_free()
 
-def watch(start: Lock, attached: Lock, server: Lock, stop: list[str], grace_s: float) -> None:
+    def is_in_place(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._fd), os.stat(self._path))  # noqa: PTH116  pathlib is memory
+        except OSError:
+            return False
+
+
+class Server:
+    """How to stop the server, known also when its folder is deleted or remade meanwhile."""
+
+    def __init__(self, lock: str, cluster: str, pg_ctl: str, uid: str, gid: str) -> None:
+        self.lock = Lock(lock)
+        self._cluster, self._pg_ctl = cluster, pg_ctl
+        self._uid, self._gid = int(uid), int(gid)
+        self._pid = self._socket_folder = ""
+
+    def remember(self) -> None:
+        """Look at the files while they are this server's. The pid changes when it is restarted."""
+        if self.lock.is_in_place():
+            home = os.path.dirname(self._cluster)  # noqa: PTH120  pathlib is memory
+            self._pid = _line(f"{self._cluster}/postmaster.pid", 0) or self._pid
+            self._socket_folder = _line(f"{home}/socket", 1) or self._socket_folder
+
+    def stop(self) -> None:
+        """Stop politely, then firmly, until the last process of the server is gone.
+
+        The signals are those of `pg_ctl stop` in its modes fast and immediate. None is sent once
+        the lock is free: the pid may be another process by now.
+        """
+        self.remember()
+        for signal in ("INT", "QUIT"):
+            if self._pid and not self.lock.is_free():
+                self._send(signal)
+                self.lock.becomes_free(STOP_TIMEOUT_S)
+        if self.lock.becomes_free(LAST_TIMEOUT_S):
+            _remove_empty(self._socket_folder)
+
+    def _send(self, signal: str) -> None:
+        """As the server's own user: he writes the pid file, and as root we might hit anything."""
+        import subprocess  # only now, and typing too: they are more than the watcher itself
+        from typing import Any
+
+        other: dict[str, Any] = {"user": self._uid, "group": self._gid, "extra_groups": []}
+        subprocess.run(  # noqa: S603  the wheel's program, arguments of ours
+            [self._pg_ctl, "kill", signal, self._pid],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            cwd="/",
+            **(other if self._uid != os.geteuid() else {}),
+        )
+
+
+def watch(start: Lock, attached: Lock, server: Server, grace_s: float) -> None:
     """Return when the server is stopped, or gone, with nobody attached.
 
     The end is decided, and carried out, with the start lock held: a process which attaches now
@@ -46,53 +105,21 @@ def watch(start: Lock, attached: Lock, server: Lock, stop: list[str], grace_s: f
     """
     last_seen = time.monotonic()
     while True:
+        server.remember()
         time.sleep(min(0.5, grace_s / 2))
         if not attached.is_free():
             last_seen = time.monotonic()
-        elif (time.monotonic() - last_seen >= grace_s or server.is_free()) and start.take():
+        elif (time.monotonic() - last_seen >= grace_s or server.lock.is_free()) and start.take():
             if attached.take():
-                stop_server(server, stop)
+                server.stop()
                 return
             start.give_back()
 
 
-def stop_server(server: Lock, stop: list[str]) -> None:
-    """Stop politely, then firmly, and wait until the last of its processes is gone.
-
-    Nothing is signalled once the server's lock is free: the pid in its file may be another's. A
-    server whose cluster was deleted has no such file, and notices by itself within a minute.
-    """
-    cluster, pg_ctl, uid, gid = stop
-    socket_folder = _socket_folder(cluster)
-    for mode in ("fast", "immediate"):
-        if not server.is_free():
-            _pg_ctl_stop(pg_ctl, cluster, mode, int(uid), int(gid))
-    give_up = time.monotonic() + LEAVE_AFTER_S
-    while not server.is_free() and time.monotonic() < give_up:
-        time.sleep(0.02)
-    _remove_empty(socket_folder)
-
-
-def _pg_ctl_stop(pg_ctl: str, cluster: str, mode: str, uid: int, gid: int) -> None:
-    """As the server's own user: as root we might signal anything that file names."""
-    import subprocess  # only now, and typing too: they are more than the watcher itself
-    from typing import Any
-
-    other: dict[str, Any] = {"user": uid, "group": gid, "extra_groups": []}
-    subprocess.run(  # noqa: S603  the wheel's program, arguments of ours
-        [pg_ctl, "stop", "-s", "-D", cluster, "-m", mode, "-t", str(STOP_TIMEOUT_S)],
-        check=False,
-        stdin=subprocess.DEVNULL,
-        cwd="/",
-        **(other if uid != os.geteuid() else {}),
-    )
-
-
-def _socket_folder(cluster: str) -> str:
-    """As our own record has it: what the server's user writes is not for us to delete by."""
+def _line(path: str, number: int) -> str:
     try:
-        with open(f"{os.path.dirname(cluster)}/socket", encoding="utf-8") as file:  # noqa: PTH120,PTH123  pathlib is memory
-            return file.read().splitlines()[1]
+        with open(path, errors="surrogateescape", encoding="utf-8") as file:  # noqa: PTH123  pathlib is memory
+            return file.read().splitlines()[number]
     except (OSError, IndexError):
         return ""
 
@@ -105,9 +132,8 @@ def _remove_empty(folder: str) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    start, attached, server, cluster, pg_ctl, uid, gid, grace_s = arguments
-    stop = [cluster, pg_ctl, uid, gid]
-    watch(Lock(start), Lock(attached), Lock(server), stop, float(grace_s))
+    start, attached, *server, grace_s = arguments
+    watch(Lock(start), Lock(attached), Server(*server), float(grace_s))
 
 
 if __name__ == "__main__":

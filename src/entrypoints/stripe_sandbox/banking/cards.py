@@ -23,10 +23,10 @@ class Decline:
 
 @attrs.frozen(kw_only=True)
 class TestCard:
-    """*token* may be presented instead of the number. *refunds*: succeed, pending, fail."""
+    """*name* may be presented instead of the number. *refunds*: succeed, pending, fail."""
 
     number: str = attrs.field(repr=False)
-    token: str
+    name: str
     brand: str = "visa"
     decline: Decline | None = None
     refunds: str = "succeed"
@@ -92,44 +92,36 @@ PROCESSING: Final = same_code(
 )
 
 CARDS: Final = (
-    TestCard(number="4242424242424242", token="pm_card_visa"),
-    TestCard(number="5555555555554444", token="pm_card_mastercard", brand="mastercard"),
-    TestCard(number="378282246310005", token="pm_card_amex", brand="amex"),
-    TestCard(
-        number="4000000000000002", token="pm_card_visa_chargeDeclined", decline=GENERIC
-    ),
+    TestCard(number="4242424242424242", name="pm_card_visa"),
+    TestCard(number="5555555555554444", name="pm_card_mastercard", brand="mastercard"),
+    TestCard(number="378282246310005", name="pm_card_amex", brand="amex"),
+    TestCard(number="4000000000000002", name="pm_card_visa_chargeDeclined", decline=GENERIC),
     TestCard(
         number="4000000000009995",
-        token="pm_card_visa_chargeDeclinedInsufficientFunds",
+        name="pm_card_visa_chargeDeclinedInsufficientFunds",
         decline=INSUFFICIENT,
     ),
+    TestCard(number="4000000000009987", name="pm_card_visa_chargeDeclinedLostCard", decline=LOST),
     TestCard(
-        number="4000000000009987", token="pm_card_visa_chargeDeclinedLostCard", decline=LOST
-    ),
-    TestCard(
-        number="4000000000009979", token="pm_card_visa_chargeDeclinedStolenCard", decline=STOLEN
+        number="4000000000009979", name="pm_card_visa_chargeDeclinedStolenCard", decline=STOLEN
     ),
     TestCard(
         number="4000000000006975",
-        token="pm_card_visa_chargeDeclinedVelocityLimitExceeded",
+        name="pm_card_visa_chargeDeclinedVelocityLimitExceeded",
         decline=TOO_OFTEN,
     ),
-    TestCard(
-        number="4000000000000069", token="pm_card_chargeDeclinedExpiredCard", decline=EXPIRED
-    ),
-    TestCard(
-        number="4000000000000127", token="pm_card_chargeDeclinedIncorrectCvc", decline=BAD_CVC
-    ),
+    TestCard(number="4000000000000069", name="pm_card_chargeDeclinedExpiredCard", decline=EXPIRED),
+    TestCard(number="4000000000000127", name="pm_card_chargeDeclinedIncorrectCvc", decline=BAD_CVC),
     TestCard(
         number="4000000000000119",
-        token="pm_card_chargeDeclinedProcessingError",
+        name="pm_card_chargeDeclinedProcessingError",
         decline=PROCESSING,
     ),
-    TestCard(number="4000000000000341", token="pm_card_chargeCustomerFail", decline=GENERIC),
-    TestCard(number="4000000000007726", token="pm_card_pendingRefund", refunds="pending"),
-    TestCard(number="4000000000005126", token="pm_card_refundFail", refunds="fail"),
+    TestCard(number="4000000000000341", name="pm_card_chargeCustomerFail", decline=GENERIC),
+    TestCard(number="4000000000007726", name="pm_card_pendingRefund", refunds="pending"),
+    TestCard(number="4000000000005126", name="pm_card_refundFail", refunds="fail"),
 )
-BY_NUMBER: Final = {card.number: card for card in CARDS} | {card.token: card for card in CARDS}
+BY_NUMBER: Final = {card.number: card for card in CARDS} | {card.name: card for card in CARDS}
 DIGITS: Final = re.compile(r"\d{12,19}")
 TEN: Final = 10
 LAST_MONTH: Final = 12

@@ -51,7 +51,9 @@ class Attempt:
     @property
     def taken(self) -> bool:
         """A redirect is not followed and is a failure."""
-        return self.status is not None and HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+        return (
+            self.status is not None and HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+        )
 
 
 class Deliverer:

@@ -31,9 +31,7 @@ def configure_endpoint(books: Books, settings: SandboxSettings, *, now: int) -> 
         books.put(ENDPOINT, wanted)
 
 
-def endpoint_object(
-    endpoint_id: str, *, url: str, created: int, api_version: str | None
-) -> Json:
+def endpoint_object(endpoint_id: str, *, url: str, created: int, api_version: str | None) -> Json:
     return {
         "id": endpoint_id,
         "object": ENDPOINT,

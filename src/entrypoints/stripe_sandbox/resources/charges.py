@@ -1,7 +1,8 @@
 """Charges: one per attempt to take money, and the fee that is known a little later."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from entrypoints.stripe_sandbox.banking.cards import Accepted, Decline
 from entrypoints.stripe_sandbox.books import Json
@@ -21,10 +22,12 @@ from entrypoints.stripe_sandbox.sandbox import Sandbox
 from entrypoints.stripe_sandbox.wire.fields import MOMENT, PAGING, Record, Text
 
 CHARGE: Final = "charge"
+# How refunds of a charge will go, decided by the card that paid it.
+CARD_USED: Final = "_card_used"
 SETTLE: Final = "charge.settle"
 STATEMENT: Final = "STRIPE SANDBOX"
 SUFFIX_ROOM: Final = 22
-UNUSED: Final = MappingProxyType(
+UNUSED: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "amount_refunded": 0,
         "application": None,

@@ -39,9 +39,7 @@ def listed(
     return page(call, kind, things, matches)
 
 
-def page(
-    call: Call, kind: str, oldest_first: list[Json], matches: Callable[[Json], bool]
-) -> Json:
+def page(call: Call, kind: str, oldest_first: list[Json], matches: Callable[[Json], bool]) -> Json:
     limit: int = call.params.get("limit", DEFAULT_LIMIT)
     after, before = call.params.get("starting_after"), call.params.get("ending_before")
     if after is not None and before is not None:
@@ -51,7 +49,7 @@ def page(
             code="parameters_exclusive",
         )
     for param, cursor in (("starting_after", after), ("ending_before", before)):
-        if cursor is not None and call.sandbox.books.get(kind, cursor) is None:
+        if cursor is not None and all(thing["id"] != cursor for thing in oldest_first):
             raise missing(kind, cursor, param=param, status=400)
     if before is not None:
         nearest_first = _beyond(iter(oldest_first), before)

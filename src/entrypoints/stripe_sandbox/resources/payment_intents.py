@@ -1,7 +1,8 @@
 """PaymentIntents: made when a customer confirms on the hosted page, and read over the API."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from entrypoints.stripe_sandbox.books import Json
 from entrypoints.stripe_sandbox.ids import client_secret, new_intent_id
@@ -16,7 +17,7 @@ from entrypoints.stripe_sandbox.resources.resource import (
 from entrypoints.stripe_sandbox.wire.fields import EXPAND, MOMENT, PAGING, Record, Text
 
 PAYMENT_INTENT: Final = "payment_intent"
-UNUSED: Final = MappingProxyType(
+UNUSED: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "allowed_payment_method_types": None,
         "amount_capturable": 0,
@@ -71,7 +72,7 @@ CARD_OPTIONS: Final = MappingProxyType(
 def opened(session: Json, data: Json, *, amount: int, currency: str, created: int) -> Json:
     """The intent of *session*, with what its `payment_intent_data` said."""
     intent_id = new_intent_id()
-    said = {
+    said: Json = {
         name: data[name]
         for name in ("description", "receipt_email", "statement_descriptor_suffix", "shipping")
         if name in data

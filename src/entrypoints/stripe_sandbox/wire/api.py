@@ -8,7 +8,6 @@ import asyncio
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
-from itertools import islice
 from typing import Any, Final
 
 import attrs
@@ -16,7 +15,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from entrypoints.stripe_sandbox.delivery.announcing import DELIVERY, Cause
+from entrypoints.stripe_sandbox.delivery.announcing import Cause
 from entrypoints.stripe_sandbox.faults import Fault
 from entrypoints.stripe_sandbox.ids import new_request_id
 from entrypoints.stripe_sandbox.resources.resource import Call, Endpoint, Resource
@@ -93,12 +92,11 @@ class Api:
         exchange = Exchange(request=request, sandbox=sandbox, fault=fault)
         if fault is not None and fault.kind == "timeout_before":
             return await self._silence(exchange, fault)
-        deliveries = len(sandbox.books.all(DELIVERY))
+        already_planned = sandbox.planned()
         try:
             answer = await self._answer(exchange)
             self._note(exchange, answer)
-            await sandbox.books.durable()
-            await delivered_first(sandbox, deliveries)
+            await sandbox.kept(already_planned)
             headers = headers_of(exchange, answer)
             if fault is not None:
                 return await broken_answer(request, sandbox.closing, fault, answer, headers)
@@ -168,19 +166,17 @@ class Api:
             with books.unit():
                 answer = self._outcome(exchange, endpoint, call)
                 self._remember(exchange, mark, answer)
-            return answer
         except ApiError as refusal:
             answer = refusal_of(exchange, refusal)
             if refusal.kept:
                 with books.unit():
                     self._remember(exchange, mark, answer)
-            return answer
         except Exception:
             log.exception("request.failed", path=exchange.path, request_id=exchange.request_id)
             answer = refusal_of(exchange, internal())
             with books.unit():
                 self._remember(exchange, mark, answer)
-            return answer
+        return answer
 
     def _outcome(self, exchange: Exchange, endpoint: Endpoint, call: Call) -> Answer:
         fault = exchange.fault
@@ -218,7 +214,9 @@ async def encoded_parameters(request: web.Request) -> str:
     except UnicodeDecodeError as error:
         raise invalid("Invalid request: the body is not valid UTF-8.") from error
     except web.HTTPRequestEntityTooLarge as error:
-        raise ApiError(message="Request body too large.", status=error.status, kept=False) from error
+        raise ApiError(
+            message="Request body too large.", status=error.status, kept=False
+        ) from error
     if body and request.content_type not in {FORM_TYPE, "application/octet-stream"}:
         raise invalid(NOT_A_FORM)
     return "&".join(filter(None, (query, body)))
@@ -255,13 +253,6 @@ def refusal_of(exchange: Exchange, refusal: ApiError) -> Answer:
 
 def rendered(thing: Any) -> bytes:
     return msgspec.json.format(msgspec.json.encode(thing), indent=2)
-
-
-async def delivered_first(sandbox: Sandbox, already: int) -> None:
-    """With *before_response*, events of a request are delivered before it is answered."""
-    if sandbox.dial.setting.before_response:
-        fresh = list(islice(sandbox.books.all(DELIVERY), already, None))
-        await sandbox.deliverer.first_attempts(fresh)
 
 
 def headers_of(exchange: Exchange, answer: Answer) -> dict[str, str]:

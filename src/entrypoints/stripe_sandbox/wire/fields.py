@@ -16,7 +16,7 @@ from entrypoints.stripe_sandbox.wire.errors import (
 )
 from entrypoints.stripe_sandbox.wire.forms import Form, Raw
 
-INTEGER: Final = re.compile(r"[+-]?\d{1,18}")
+INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
 EMAIL: Final = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>.]+")
 METADATA_KEYS: Final = 50
 METADATA_KEY_LENGTH: Final = 40
@@ -116,7 +116,9 @@ class ListOf:
         if not isinstance(raw, dict) or not all(key.isascii() and key.isdigit() for key in raw):
             raise invalid("Invalid array", param=path)
         if len(raw) > self.most:
-            raise invalid(f"Array {path} exceeded maximum {self.most} allowed elements.", param=path)
+            raise invalid(
+                f"Array {path} exceeded maximum {self.most} allowed elements.", param=path
+            )
         if len(raw) < self.least:
             raise invalid(f"Array {path} must have at least {self.least} elements.", param=path)
         ordered = sorted(raw, key=int)
@@ -139,7 +141,9 @@ class Record:
         for name in self.required:
             if name not in raw:
                 raise missing_parameter(inside(path, name))
-        return {name: self.fields[name].read(value, inside(path, name)) for name, value in raw.items()}
+        return {
+            name: self.fields[name].read(value, inside(path, name)) for name, value in raw.items()
+        }
 
 
 @attrs.frozen

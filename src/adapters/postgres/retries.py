@@ -1,0 +1,132 @@
+"""Which failures of a database pass by themselves, and how often we try."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum, auto
+from random import SystemRandom
+from typing import Final, TypeVar
+
+import asyncpg
+import attrs
+import structlog
+
+from adapters.postgres.errors import RefusedByDatabase
+from domain.shared.errors import StorageUnavailable
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+TRIES_MAX: Final = 5
+WAIT_MIN_S: Final = 0.010
+WAIT_MAX_S: Final = 0.500
+
+LOST_RACES: Final = frozenset({"outbox_one_in_flight"})
+"""Unique indexes that two units of work may run into with neither of them wrong."""
+
+
+class Remedy(Enum):
+    REPEAT = auto()
+    """Somebody else was in the way: the same again, and it may well work."""
+    RECONNECT = auto()
+    """The connection is gone, or leads to a server that is of no use any more."""
+    GIVE_UP = auto()
+    """It will not pass soon: nothing can be stored."""
+
+
+REMEDIES: Final = {
+    "08": Remedy.RECONNECT,  # connection exceptions
+    "25006": Remedy.GIVE_UP,  # read-only: the other server has taken over
+    "25P03": Remedy.RECONNECT,  # idle in transaction for too long
+    "40001": Remedy.REPEAT,  # could not serialize
+    "40P01": Remedy.REPEAT,  # deadlock
+    "53100": Remedy.GIVE_UP,  # disk full
+    "53": Remedy.REPEAT,  # out of memory, too many connections
+    "55P03": Remedy.REPEAT,  # a lock took too long
+    "57014": Remedy.REPEAT,  # a statement took too long
+    "57P": Remedy.RECONNECT,  # shut down, crashed, starting up
+}
+"""By the beginning of the SQLSTATE; the longest that fits counts."""
+
+
+def remedy_of(error: BaseException) -> Remedy | None:
+    """Say what helps against *error*; None when it is no failure of the storage."""
+    match error:
+        case asyncpg.UniqueViolationError(constraint_name=name) if name in LOST_RACES:
+            return Remedy.REPEAT
+        case asyncpg.InvalidCachedStatementError() | asyncpg.OutdatedSchemaCacheError():
+            return Remedy.REPEAT
+        case asyncpg.PostgresError():
+            return _remedy_of_sqlstate(error.sqlstate or "")
+        case asyncpg.InterfaceError():
+            return Remedy.RECONNECT if _tells_of_closing(error) else None
+        case OSError():
+            # Also TimeoutError: no answer within the time any answer takes.
+            return Remedy.RECONNECT
+        case _:
+            return None
+
+
+def _remedy_of_sqlstate(sqlstate: str) -> Remedy | None:
+    fitting = [beginning for beginning in REMEDIES if sqlstate.startswith(beginning)]
+    return REMEDIES[max(fitting, key=len)] if fitting else None
+
+
+def _tells_of_closing(error: asyncpg.InterfaceError) -> bool:
+    # asyncpg has one class for misuse and for a connection found closed; only words tell.
+    return any(word in str(error) for word in ("closed", "closing", "released back to the pool"))
+
+
+@contextmanager
+def as_unavailable() -> Iterator[None]:
+    """Translate what the driver raises: an outage, or a bug. Never lets a vendor's error out."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        if remedy_of(error) is not None:
+            raise StorageUnavailable(_words(error)) from error
+        if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+            raise RefusedByDatabase(error.constraint_name, error.table_name, str(error)) from error
+        raise
+
+
+def _words(error: BaseException) -> str:
+    return f"The database does not answer as it should: {type(error).__name__} {error}".rstrip()
+
+
+@attrs.frozen(kw_only=True)
+class Persistence:
+    """Runs an attempt again while its failure passes by itself, with full jitter in between.
+
+    *jitter* returns a number in [0, 1). *repeated* counts repetitions by the name of their cause.
+    Raises StorageUnavailable. A cancelled task is never run again.
+    """
+
+    reconnect: Callable[[], Awaitable[None]]
+    jitter: Callable[[], float] = SystemRandom().random
+    repeated: Counter[str] = attrs.field(factory=Counter)
+
+    async def __call__(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        for number in range(1, TRIES_MAX):
+            try:
+                return await attempt()
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                remedy = remedy_of(error)
+                if remedy is Remedy.RECONNECT or remedy is Remedy.GIVE_UP:
+                    await self.reconnect()
+                if remedy is None or remedy is Remedy.GIVE_UP:
+                    with as_unavailable():
+                        raise
+                self._note(error, number)
+            await asyncio.sleep(WAIT_MIN_S + (WAIT_MAX_S - WAIT_MIN_S) * self.jitter())
+        with as_unavailable():
+            return await attempt()
+
+    def _note(self, error: Exception, number: int) -> None:
+        cause = type(error).__name__
+        self.repeated[cause] += 1
+        sqlstate = getattr(error, "sqlstate", None)
+        log.warning("unit_of_work.repeated", cause=cause, sqlstate=sqlstate, attempt=number)

@@ -1,0 +1,53 @@
+"""Says that each adapter satisfies each port. Never run: mypy reads it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from adapters.memory.access_tokens import MemoryAccessTokens
+from adapters.memory.events import MemoryEventReader, MemoryEventVerifier
+from adapters.memory.ids import SequentialIds
+from adapters.memory.memory import Memory
+from adapters.memory.provider import MemoryPaymentProvider
+from adapters.memory.views import MemoryCustomerViews
+from adapters.system.access_tokens import HmacAccessTokens
+from adapters.system.ids import new_id
+from domain.checkout.ports import CheckoutWork, CustomerViews
+from domain.idempotency.ports import IdempotencyWork
+from domain.installation.ports import InstallationWork, ProviderAccount
+from domain.jobs.ports import AccessTokens
+from domain.outbox.ports import OutboxWork
+from domain.payments.ports import PaymentGateway
+from domain.provider_events.ports import EventReader, EventVerifier, EventWork
+from domain.refunds.ports import RefundGateway
+from domain.shared.ids import IdFactory
+from domain.shared.work import Atomically
+
+
+class EveryWork(CheckoutWork, EventWork, OutboxWork, IdempotencyWork, InstallationWork, Protocol):
+    """What one database must offer: CheckoutWork holds the works of the older concepts."""
+
+
+def storage(atomically: Atomically[EveryWork], views: CustomerViews) -> None: ...
+
+
+def provider(
+    payments: PaymentGateway,
+    refunds: RefundGateway,
+    account: ProviderAccount,
+    verifier: EventVerifier,
+    reader: EventReader,
+) -> None: ...
+
+
+def system(tokens: AccessTokens, new_id: IdFactory) -> None: ...
+
+
+def memory(memory: Memory, payments: MemoryPaymentProvider) -> None:
+    storage(memory.atomically, MemoryCustomerViews(memory))
+    provider(payments, payments, payments, MemoryEventVerifier(), MemoryEventReader())
+    system(MemoryAccessTokens(), SequentialIds())
+
+
+def real(secret: bytes) -> None:
+    system(HmacAccessTokens([secret]), new_id)
