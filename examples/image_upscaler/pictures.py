@@ -14,8 +14,8 @@ from typing import Final
 import attrs
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-FORMATS: Final = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP")
-"""What is read. MPO is how some phones write a JPEG. The fewer decoders, the fewer holes."""
+FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
+"""What is read. The fewer decoders, the fewer holes."""
 
 ON_ITS_SIDE: Final = frozenset({5, 6, 7, 8})
 """The EXIF orientations that swap width and height."""

@@ -34,7 +34,6 @@ MARGIN_ROWS: Final = 3
 """How far Lanczos looks: with these rows on either side, the strips join without a seam."""
 
 PREMULTIPLIED: Final = {"RGBA": "RGBa", "LA": "La"}
-READY_MODES: Final = {"L", "LA", "RGB", "RGBA", "I;16"}
 CONTENT_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png"}
 
 
@@ -55,6 +54,7 @@ def upscale(source: Path, factor: int, paid_for: Size, target: Path, report: Rep
     """
     strips = _strips(paid_for.height)
     steps = len(strips) + 2
+    report(0, steps)
     prepared = _prepare(source, factor, paid_for)
     report(1, steps)
     larger = _enlarged(prepared.picture, factor, strips, lambda done: report(done + 1, steps))
@@ -70,6 +70,7 @@ def _prepare(source: Path, factor: int, paid_for: Size) -> Prepared:
             raise BadPicture("inputs_mismatch")
         if size.times(factor).pixels > RESULT_PIXELS_MAX:
             raise BadPicture("too_large")
+        # MPO is what some phones make of a JPEG: several in one file, the first being the picture.
         wanted = "JPEG" if picture.format in {"JPEG", "MPO"} else "PNG"
         ready, profile = _workable(ImageOps.exif_transpose(picture))
         return Prepared(ready, profile, wanted)
@@ -77,17 +78,18 @@ def _prepare(source: Path, factor: int, paid_for: Size) -> Prepared:
 
 def _workable(picture: Image.Image) -> tuple[Image.Image, bytes | None]:
     """Return the picture in a mode that can be interpolated, and the colour profile it keeps."""
-    if picture.mode in {"LA", "I;16"} or (
-        picture.mode in READY_MODES and not picture.has_transparency_data
-    ):
-        mode = picture.mode
-    elif picture.has_transparency_data:
-        mode = "RGBA"
-    else:
-        mode = "L" if picture.mode == "1" else "RGB"
+    mode = _workable_mode(picture)
     # A profile describes the colours of the mode it came with, and no other.
     profile = picture.info.get("icc_profile") if mode == picture.mode else None
     return picture.convert(mode), profile
+
+
+def _workable_mode(picture: Image.Image) -> str:
+    if picture.mode in {"LA", "I;16"}:
+        return picture.mode
+    if picture.has_transparency_data:
+        return "RGBA"
+    return "L" if picture.mode in {"L", "1"} else "RGB"
 
 
 def _strips(height: int) -> list[range]:

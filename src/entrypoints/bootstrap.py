@@ -6,19 +6,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from typing import Final, Literal
 
 import asyncpg
 import attrs
 import structlog
-from adapters.postgres.migrate import migrate, wait_for_schema
-from adapters.postgres.readers import PostgresCustomerViews
-from adapters.postgres.unit_of_work import Postgres
-from adapters.postgres.wakeups import PostgresWakeups
 
 from adapters.postgres import health
 from adapters.postgres.embedded import embedded_postgres
+from adapters.postgres.migrate import migrate, wait_for_schema
 from adapters.postgres.pool import open_pool
+from adapters.postgres.readers import PostgresCustomerViews
+from adapters.postgres.unit_of_work import Postgres
+from adapters.postgres.wakeups import PostgresWakeups
 from adapters.stripe.account import StripeAccount
 from adapters.stripe.client import open_stripe
 from adapters.stripe.events import StripeEventReader
@@ -70,6 +70,8 @@ from domain.refunds.use_cases import (
 from entrypoints.application import Application, BackgroundWork, Wakeups
 from entrypoints.offer_files import read_offers
 from entrypoints.settings import Settings
+
+Role = Literal["api", "background"]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -276,7 +278,9 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             views=PostgresCustomerViews(storage.pool),
             provider=provider,
             tokens=HmacAccessTokens([secret.encode() for secret in settings.secrets]),
-            verifier=StripeEventVerifier(settings.stripe.webhook_secrets, wall_clock=wall_clock),
+            verifier=StripeEventVerifier(
+                secrets=settings.stripe.webhook_secrets, wall_clock=wall_clock
+            ),
             reader=StripeEventReader(),
             wakeups=await stack.enter_async_context(PostgresWakeups(storage.dsn)),
             is_ready=lambda: health.is_ready(storage.pool),
@@ -320,7 +324,7 @@ async def migrate_database(settings: Settings) -> list[str]:
 
 
 @asynccontextmanager
-async def open_storage(settings: Settings, *, role: str) -> AsyncIterator[Storage]:
+async def open_storage(settings: Settings, *, role: Role) -> AsyncIterator[Storage]:
     size = API_CONNECTIONS if role == "api" else BACKGROUND_CONNECTIONS
     async with open_database(settings) as dsn:
         await wait_for_schema(dsn)

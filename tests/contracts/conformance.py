@@ -10,6 +10,9 @@ from adapters.memory.ids import SequentialIds
 from adapters.memory.memory import Memory
 from adapters.memory.provider import MemoryPaymentProvider
 from adapters.memory.views import MemoryCustomerViews
+from adapters.postgres.pool import Pool
+from adapters.postgres.readers import PostgresCustomerViews
+from adapters.postgres.unit_of_work import Postgres
 from adapters.system.access_tokens import HmacAccessTokens
 from adapters.system.ids import new_id
 from domain.checkout.ports import CheckoutWork, CustomerViews
@@ -49,5 +52,6 @@ def memory(memory: Memory, payments: MemoryPaymentProvider) -> None:
     system(MemoryAccessTokens(), SequentialIds())
 
 
-def real(secret: bytes) -> None:
+def real(pool: Pool, secret: bytes) -> None:
+    storage(Postgres(pool).atomically, PostgresCustomerViews(pool))
     system(HmacAccessTokens([secret]), new_id)

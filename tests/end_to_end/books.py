@@ -57,10 +57,10 @@ INVARIANTS: Final = {
         SELECT jobs.id
           FROM jobs
           LEFT JOIN LATERAL (
-               SELECT state_after FROM audit_changes
+               SELECT after FROM audit_changes
                 WHERE entity_kind = 'job' AND entity_id = jobs.id
                 ORDER BY version DESC LIMIT 1) AS latest ON true
-         WHERE latest.state_after IS DISTINCT FROM jobs.state
+         WHERE latest.after IS DISTINCT FROM jobs.state
     """,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from typing import Any
 
@@ -110,7 +111,7 @@ async def test_what_cannot_be_read_is_refused(house: House, raw: bytes, status: 
     url = f"http://127.0.0.1:{house.settings.port}/api/payments/checkout-session"
 
     async with house.http.post(
-        url, data=raw, headers={"Content-Type": "application/json"}
+        url, data=io.BytesIO(raw), headers={"Content-Type": "application/json"}
     ) as answer:
         assert answer.status == status, await answer.text()
 
@@ -314,16 +315,15 @@ async def test_a_key_anybody_could_guess_or_nobody_can_store_is_refused(
 
 
 async def test_when_stripe_is_down_the_same_key_resumes_the_same_job(house: House) -> None:
-    fault = {"method": "POST", "path": "/v1/checkout/sessions", "kind": "error", "status": 503}
-    await house.sandbox("POST", "/faults", {**fault, "times": 1})
+    fault = {"method": "POST", "path": "/v1/checkout/sessions", "kind": "rate_limit", "times": 1}
+    await house.sandbox("POST", "/faults", fault)
 
     down = await house.post("/api/payments/checkout-session", RENDER, key=A_KEY)
     assert (down.status, down.body["type"]) == (503, "urn:counterfoil:problem:checkout_delayed")
     assert down.headers["Retry-After"]
 
-    await house.sandbox("DELETE", "/faults")
     up = await house.post("/api/payments/checkout-session", RENDER, key=A_KEY)
-    assert up.status in {201, 503}
+    assert up.status == 201
     assert up.body["job_id"] == down.body["job_id"]
     assert up.body["access_token"] == down.body["access_token"]
     assert await house.database.fetchval("SELECT count(*) FROM payments") == 1

@@ -35,14 +35,12 @@ class MemoryInbox:
         return claimed
 
     def _ready(self) -> list[InboxEntry]:
-        rows, now = self._draft.tables.inbox.values(), self._draft.moment.lease_now
-        due = [row for row in rows if row.state in WAITING and row.due_at <= now]
-        lost = [
-            row
-            for row in rows
-            if row.state is EventState.CLAIMED and row.lease_until and row.lease_until <= now
-        ]
-        return sorted([*due, *lost], key=lambda row: row.due_at)
+        """What is due, or was left by its claimer, by the instant from which it was so."""
+        rows = self._draft.tables.inbox.values()
+        waiting = [(row.due_at, row) for row in rows if row.state in WAITING]
+        claimed = [(row.lease_until, row) for row in rows if row.lease_until is not None]
+        by_instant = sorted([*waiting, *claimed], key=lambda found: (found[0], found[1].event_id))
+        return [row for at, row in by_instant if at <= self._draft.moment.lease_now]
 
     async def record(self, entry: InboxEntry, verdict: Verdict) -> None:
         self._draft.lock_rows()

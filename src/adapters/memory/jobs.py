@@ -6,6 +6,7 @@ from datetime import datetime
 import attrs
 
 from adapters.memory import audit
+from adapters.memory.constraints import check_job
 from adapters.memory.unit_of_work import Draft
 from domain.jobs.errors import JobNotFound, StaleJob
 from domain.jobs.lifecycle import JobState
@@ -40,6 +41,7 @@ class MemoryJobRepository:
         return self._store(job)
 
     def _store(self, job: Job) -> Job:
+        check_job(job)
         audit.append(self._draft, "job", job.id, job.changes)
         stored = attrs.evolve(job, changes=())
         self._draft.tables.jobs[job.id] = stored

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import attrs
 
@@ -25,11 +25,10 @@ class MemoryOutbox:
 
     async def claim(self, *, limit: int, lease: timedelta) -> list[Effect]:
         self._draft.lock_rows()
-        busy = {row.payment_id for row in self._draft.tables.effects.values() if self._flies(row)}
         claimed: list[Effect] = []
-        for row in self._ready():
-            if row.payment_id not in busy and len(claimed) < limit:
-                busy.add(row.payment_id)
+        for ready_at, row in self._open():
+            due = ready_at <= self._draft.moment.lease_now
+            if due and len(claimed) < limit and not self._is_in_flight_beside(row):
                 claimed.append(self._take(row, lease))
         return claimed
 
@@ -37,11 +36,14 @@ class MemoryOutbox:
         self, operation: Operation, entity_id: str, *, lease: timedelta
     ) -> Effect | None:
         self._draft.lock_rows()
-        for row in self._draft.tables.effects.values():
-            wanted = row.operation is operation and row.entity_id == entity_id
-            if wanted and (row.state is EffectState.NEW or self._is_lost(row)):
-                return self._take(row, lease)
-        return None
+        rows = self._draft.tables.effects.values()
+        wanted = [r for r in rows if r.operation is operation and r.entity_id == entity_id]
+        row = max(wanted, key=lambda row: row.generation, default=None)
+        if row is None or self._is_in_flight_beside(row):
+            return None
+        return (
+            self._take(row, lease) if row.state is EffectState.NEW or self._is_lost(row) else None
+        )
 
     async def record(self, effect: Effect, outcome: Outcome) -> None:
         self._draft.lock_rows()
@@ -59,14 +61,21 @@ class MemoryOutbox:
             lease_until=None,
         )
 
-    def _ready(self) -> list[Effect]:
-        now, rows = self._draft.moment.lease_now, self._draft.tables.effects.values()
-        due = [row for row in rows if row.state is EffectState.NEW and row.due_at <= now]
-        lost = [row for row in rows if self._is_lost(row)]
-        return sorted([*due, *lost], key=lambda row: row.due_at)
+    def _open(self) -> list[tuple[datetime, Effect]]:
+        """Every row that is, or will be, to be claimed, by the instant it may be."""
+        rows = self._draft.tables.effects.values()
+        new = [(row.due_at, row) for row in rows if row.state is EffectState.NEW]
+        sending = [(row.lease_until, row) for row in rows if row.lease_until is not None]
+        return sorted([*new, *sending], key=lambda found: found[0])
 
-    def _flies(self, row: Effect) -> bool:
-        return row.state is EffectState.SENDING and not self._is_lost(row)
+    def _is_in_flight_beside(self, row: Effect) -> bool:
+        """Whether another row of the same payment is being sent, or was left by its claimer."""
+        return any(
+            other.payment_id == row.payment_id
+            and other.id != row.id
+            and other.state is EffectState.SENDING
+            for other in self._draft.tables.effects.values()
+        )
 
     def _is_lost(self, row: Effect) -> bool:
         """Whether its claimer has had all the time it asked for."""

@@ -6,6 +6,7 @@ from datetime import datetime
 import attrs
 
 from adapters.memory import audit
+from adapters.memory.constraints import check_payment
 from adapters.memory.unit_of_work import Draft
 from domain.payments.errors import PaymentNotFound, StalePayment
 from domain.payments.model import Payment
@@ -58,18 +59,11 @@ class MemoryPaymentRepository:
 
     def _store(self, payment: Payment) -> Payment:
         self._draft.lock_payment(payment)
-        self._refuse_a_second_live_one(payment)
+        check_payment(payment, self._draft.tables.payments.values())
         audit.append(self._draft, "payment", payment.id, payment.changes)
         stored = attrs.evolve(payment, changes=())
         self._draft.tables.payments[payment.id] = stored
         return stored
-
-    def _refuse_a_second_live_one(self, payment: Payment) -> None:
-        """The last line of defence, as the database's unique index is."""
-        for other in self._draft.tables.payments.values():
-            same_job = other.id != payment.id and other.job_id == payment.job_id
-            if same_job and other.is_live and payment.is_live:
-                raise RuntimeError(f"{payment.job_id} would have two live payments")
 
     async def check_due(self, now: datetime, limit: int) -> list[PaymentId]:
         due = [

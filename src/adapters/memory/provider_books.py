@@ -134,6 +134,11 @@ class MemoryProviderBooks:
         session = self._change(self._open(session_id), status="expired")
         self._announce_session("checkout.session.expired", session)
 
+    def prolong(self, session_id: str, by: timedelta) -> None:
+        """The session stays open for longer than was said."""
+        session = self._open(session_id)
+        self._change(session, expires_at=session.expires_at + by)
+
     def settle_refund(self, provider_id: str) -> None:
         self._change_refund(provider_id, status="succeeded", pending_reason=None)
 

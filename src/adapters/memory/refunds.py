@@ -5,6 +5,7 @@ from datetime import datetime
 import attrs
 
 from adapters.memory import audit
+from adapters.memory.constraints import check_refund
 from adapters.memory.unit_of_work import Draft
 from domain.refunds.errors import RefundNotFound, StaleRefund
 from domain.refunds.model import UNDECIDED, Refund
@@ -47,18 +48,11 @@ class MemoryRefundRepository:
 
     def _store(self, refund: Refund) -> Refund:
         self._draft.lock_refunds_of(refund.payment_id)
-        self._refuse_a_second_of_the_same(refund)
+        check_refund(refund, self._draft.tables.refunds.values())
         audit.append(self._draft, "refund", refund.id, refund.changes)
         stored = attrs.evolve(refund, changes=())
         self._draft.tables.refunds[refund.id] = stored
         return stored
-
-    def _refuse_a_second_of_the_same(self, refund: Refund) -> None:
-        """The last line of defence, as the database's unique index is."""
-        for other in self._draft.tables.refunds.values():
-            same = refund.provider_id is not None and other.provider_id == refund.provider_id
-            if same and other.id != refund.id:
-                raise RuntimeError(f"{refund.id} and {other.id} would both be {refund.provider_id}")
 
     async def check_due(self, now: datetime, limit: int) -> list[RefundId]:
         due = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -10,8 +11,12 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 import asyncpg
+import structlog
 
 from adapters.postgres.retries import as_unavailable
+from domain.shared.errors import StorageUnavailable
+
+log = structlog.get_logger()
 
 Role: TypeAlias = Literal["api", "background"]
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -40,12 +45,29 @@ async def open_pool(dsn: str, *, size: int, role: Role) -> AsyncIterator[Pool]:
         init=register_codecs,
         reset=_leave_as_it_is,
     )
+    with as_unavailable():
+        await pool
     try:
-        with as_unavailable():
-            await pool
         yield pool
     finally:
         await _close(pool)
+
+
+@asynccontextmanager
+async def connection_of(pool: Pool) -> AsyncIterator[Connection]:
+    """Borrow a connection; raise StorageUnavailable when none is free soon.
+
+    This is not tried again: who waits longer adds to the crowd.
+    """
+    try:
+        connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+    except TimeoutError as error:
+        msg = f"No connection to the database was free within {ACQUIRE_TIMEOUT_S:.0f} s"
+        raise StorageUnavailable(msg) from error
+    try:
+        yield connection
+    finally:
+        await pool.release(connection)
 
 
 def settings_of(role: Role) -> dict[str, str]:
@@ -94,6 +116,7 @@ async def _leave_as_it_is(_: asyncpg.Connection[asyncpg.Record]) -> None:
 
 async def _close(pool: Pool) -> None:
     try:
-        await pool.close_within(CLOSE_TIMEOUT_S)
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await pool.close()
     except TimeoutError:
-        pool.terminate()
+        log.warning("pool.terminated", waited_s=CLOSE_TIMEOUT_S)

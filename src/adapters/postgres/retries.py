@@ -20,6 +20,13 @@ from domain.shared.errors import StorageUnavailable
 T = TypeVar("T")
 log = structlog.get_logger()
 
+FAILURES: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.OutdatedSchemaCacheError,
+    OSError,
+)
+"""Everything the driver raises that is not plainly a bug of its own."""
 TRIES_MAX: Final = 5
 WAIT_MIN_S: Final = 0.010
 WAIT_MAX_S: Final = 0.500
@@ -41,6 +48,8 @@ REMEDIES: Final = {
     "08": Remedy.RECONNECT,  # connection exceptions
     "25006": Remedy.GIVE_UP,  # read-only: the other server has taken over
     "25P03": Remedy.RECONNECT,  # idle in transaction for too long
+    "28": Remedy.GIVE_UP,  # not let in
+    "3D": Remedy.GIVE_UP,  # no such database
     "40001": Remedy.REPEAT,  # could not serialize
     "40P01": Remedy.REPEAT,  # deadlock
     "53100": Remedy.GIVE_UP,  # disk full
@@ -61,7 +70,7 @@ def remedy_of(error: BaseException) -> Remedy | None:
             return Remedy.REPEAT
         case asyncpg.PostgresError():
             return _remedy_of_sqlstate(error.sqlstate or "")
-        case asyncpg.InterfaceError():
+        case asyncpg.InterfaceError() if not isinstance(error, ValueError):
             return Remedy.RECONNECT if _tells_of_closing(error) else None
         case OSError():
             # Also TimeoutError: no answer within the time any answer takes.
@@ -85,7 +94,7 @@ def as_unavailable() -> Iterator[None]:
     """Translate what the driver raises: an outage, or a bug. Never lets a vendor's error out."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except FAILURES as error:
         if remedy_of(error) is not None:
             raise StorageUnavailable(_words(error)) from error
         if isinstance(error, asyncpg.IntegrityConstraintViolationError):
@@ -106,6 +115,7 @@ class Persistence:
     """
 
     reconnect: Callable[[], Awaitable[None]]
+    """Called when the connections at hand may be of no use any more."""
     jitter: Callable[[], float] = SystemRandom().random
     repeated: Counter[str] = attrs.field(factory=Counter)
 
@@ -113,7 +123,7 @@ class Persistence:
         for number in range(1, TRIES_MAX):
             try:
                 return await attempt()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except FAILURES as error:
                 remedy = remedy_of(error)
                 if remedy is Remedy.RECONNECT or remedy is Remedy.GIVE_UP:
                     await self.reconnect()

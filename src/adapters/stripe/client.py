@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 CONNECT_S: Final = 3.0
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 """A page of a hundred refunds is under 200 KiB: more than this is no answer of Stripe's."""
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 class AnswerTooLong(aiohttp.ClientError):
@@ -27,19 +27,35 @@ class Redirected(aiohttp.ClientError):
     """Stripe's API never redirects, and our key and body go nowhere else."""
 
 
-class BoundedHTTPClient(stripe.AIOHTTPClient):
-    """Stripe's own transport, which would read an answer of any length into memory."""
+class OneAttempt(stripe.AIOHTTPClient):
+    """Stripe's own transport, but for what it would let happen.
+
+    It follows redirects, reads an answer of any length into memory, and leaves the connection to
+    the garbage collector when the answer breaks off. Errors come as aiohttp's own.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        super().__init__(session=session)
+        self._ours = session
 
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        content, status, answered = await self.request_stream_async(method, url, headers, post_data)
-        body = bytearray()
-        async for chunk in content.iter_any():
-            body += chunk
-            if len(body) > ANSWER_BYTES_MAX:
-                raise AnswerTooLong
-        return bytes(body), status, answered
+        async with self._ours.request(
+            method, url, headers=headers, data=post_data, allow_redirects=False
+        ) as response:
+            if response.status in REDIRECTS:
+                raise Redirected
+            return await _body_of(response), response.status, response.headers
+
+
+async def _body_of(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > ANSWER_BYTES_MAX:
+            raise AnswerTooLong
+    return bytes(body)
 
 
 @asynccontextmanager
@@ -56,14 +72,13 @@ async def open_stripe(
     stripe.enable_telemetry = False
     logging.getLogger("stripe").setLevel(logging.WARNING)
 
-    timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(CONNECT_S, timeout_s))
-    connector = aiohttp.TCPConnector(ssl=ssl.create_default_context())
     async with aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), middlewares=[_stay]
+        timeout=aiohttp.ClientTimeout(total=timeout_s, connect=min(CONNECT_S, timeout_s)),
+        cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
         yield stripe.StripeClient(
             secret_key,
-            http_client=BoundedHTTPClient(session=session, timeout=timeout),
+            http_client=OneAttempt(session),
             max_network_retries=0,
             base_addresses=_addresses(base_url),
         )
@@ -79,14 +94,7 @@ def _addresses(base_url: str | None) -> BaseAddresses:
             "meter_events": stripe.DEFAULT_METER_EVENTS_API_BASE,
         }
     base = base_url.rstrip("/")
+    if not base.startswith(("http://", "https://")):
+        # An empty one would silently mean Stripe's own to the library.
+        raise ValueError("the address of the sandbox must begin with http:// or https://")
     return {"api": base, "files": base, "connect": base, "meter_events": base}
-
-
-async def _stay(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    response = await handler(request)
-    if response.status in {301, 302, 303, 307, 308}:
-        response.close()
-        raise Redirected
-    return response

@@ -48,6 +48,8 @@ def translated() -> Iterator[None]:
         yield
     except stripe.StripeError as error:
         raise _ours(error) from None
+    except aiohttp.ClientConnectorError as error:
+        raise ProviderUnavailable(f"Stripe cannot be reached: {_kind(error)}") from None
     except TimeoutError:
         raise ProviderUnavailable("Stripe did not answer in time") from None
     except (aiohttp.ClientError, OSError) as error:
@@ -76,8 +78,6 @@ def _ours(error: stripe.StripeError) -> DomainError:
             return ProviderMisconfigured(f"Stripe refuses our account: {_facts(error)}")
         case stripe.InvalidRequestError() | stripe.CardError() if code not in LATER:
             return ProviderRefused(code or _blamed(error))
-        case stripe.APIConnectionError():
-            return ProviderUnavailable(f"Stripe cannot be reached: {_kind(error.__cause__)}")
         case _:
             return ProviderUnavailable(f"Stripe did not do it, or did not say: {_facts(error)}")
 
@@ -119,5 +119,5 @@ def _name(value: object) -> str | None:
     return value if isinstance(value, str) and NAME.fullmatch(value) else None
 
 
-def _kind(error: BaseException | None) -> str:
-    return type(error).__name__ if error is not None else "unknown"
+def _kind(error: BaseException) -> str:
+    return type(error).__name__

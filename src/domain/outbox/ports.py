@@ -24,7 +24,10 @@ class Outbox(Protocol):
     async def claim_one(
         self, operation: Operation, entity_id: str, *, lease: timedelta
     ) -> Effect | None:
-        """Take this row now, due or not; None when it is in flight, done or dead."""
+        """Take this row now, due or not; None when it is done, dead or in flight.
+
+        None as well while another row of its payment is in flight.
+        """
         ...
 
     async def record(self, effect: Effect, outcome: Outcome) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from domain.installation.model import Installation
 from domain.outbox.policy import PATIENCE, backoff
+from domain.payments.model import Payment
 from domain.provider_events.lifecycle import EventState
 from domain.provider_events.model import InboxEntry, ProviderEvent, Subject, Verdict
 
@@ -29,6 +30,13 @@ def disregard(event: ProviderEvent, installation: Installation) -> str | None:
 
 def claims_to_be_ours(event: ProviderEvent, installation: Installation) -> bool:
     return event.app == APP and event.instance == installation.instance
+
+
+def is_of_another_session(event: ProviderEvent, payment: Payment) -> bool:
+    """Whether a session bears our payment's name, and is not the one we opened for it."""
+    if event.session_id is None or payment.session is None:
+        return False
+    return event.session_id != payment.session.id
 
 
 def park(entry: InboxEntry, *, now: datetime, lease_now: datetime) -> Verdict:

@@ -113,9 +113,14 @@ class ApplyEvent:
         reason = policy.disregard(event, self.installation)
         if reason is not None:
             return await self._record(entry, Verdict(state=EventState.IGNORED, reason=reason))
-        payment = await self.atomically(lambda work: _payment_of(work, event))
-        if payment is None and not policy.claims_to_be_ours(event, self.installation):
+        ours = policy.claims_to_be_ours(event, self.installation)
+        payment = await self.atomically(lambda work: _payment_of(work, event, ours=ours))
+        if payment is None and not ours:
             return await self._record(entry, Verdict(state=EventState.IGNORED, reason="foreign"))
+        if payment is not None and policy.is_of_another_session(event, payment):
+            # It bears our marks, and we never opened it: money may be in it, so a person looks.
+            buried = Verdict(state=EventState.DEAD, reason="another_session")
+            return await self._record(entry, buried)
         if payment is None or not await self._apply(event, payment):
             return await self._park(entry)
         return await self._record(entry, Verdict(state=EventState.DONE))
@@ -128,6 +133,8 @@ class ApplyEvent:
                 if session_id is None:
                     return False
                 report = await self.payments.fetch_checkout(session_id)
+                if payment.session is None and report.payment_id != payment.id:
+                    return False
                 await self.apply_checkout(payment.id, report)
             case Subject.REFUND if event.provider_refund_id is not None:
                 refund = await self.refunds.fetch_refund(event.provider_refund_id)
@@ -165,18 +172,16 @@ def _session_of(payment: Payment, event: ProviderEvent) -> str | None:
     return None if payment.is_live else event.session_id
 
 
-async def _payment_of(work: EventWork, event: ProviderEvent) -> Payment | None:
-    """Find the payment by what we stored. What is merely written on the object counts for less:
+async def _payment_of(work: EventWork, event: ProviderEvent, *, ours: bool) -> Payment | None:
+    """Find the payment by what we stored, else, if it bears our marks, by what is written on it.
 
-    a payment named there is believed only while no other session has taken its place.
+    Even then what is fetched and believed is the session that we stored, whatever the event says.
     """
     found = await _stored_payment_of(work, event)
-    if found is not None:
-        return await work.payments.get(found)
-    if event.payment_id is None or await work.payments.job_of(PaymentId(event.payment_id)) is None:
-        return None
-    named = await work.payments.get(PaymentId(event.payment_id))
-    return named if named.session is None else None
+    if found is None and ours and event.payment_id is not None:
+        named = PaymentId(event.payment_id)
+        found = named if await work.payments.job_of(named) is not None else None
+    return None if found is None else await work.payments.get(found)
 
 
 async def _stored_payment_of(work: EventWork, event: ProviderEvent) -> PaymentId | None:

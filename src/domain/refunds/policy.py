@@ -108,6 +108,16 @@ def _event(target: RefundState, report: RefundReport, at: datetime) -> e.RefundE
             return e.RefundFailed(at=at, by=PROVIDER, failure_reason=reason)
 
 
+def known(refunds: Iterable[Refund], report: RefundReport) -> Refund | None:
+    """Find the refund of a payment that *report* is about: by the provider's name, then by ours."""
+    every = list(refunds)
+    for refund in every:
+        if refund.provider_id is not None and refund.provider_id == report.provider_id:
+            return refund
+    # Our id on it only counts while no other refund of the provider's has taken that place.
+    return next((r for r in every if r.id == report.refund_id and r.provider_id is None), None)
+
+
 def noted(refund: Refund, report: RefundReport) -> Refund:
     """Keep what the report says beside the state."""
     waiting = refund.state is RefundState.PENDING

@@ -14,7 +14,12 @@ from domain.ledger import policy as ledger
 from domain.outbox.model import Effect, Operation
 from domain.outbox.policy import idempotency_key, must_look_first
 from domain.outbox.use_cases import FinishEffect, RetryEffect
-from domain.payments.errors import ProviderMisconfigured, ProviderRefused, ProviderUnavailable
+from domain.payments.errors import (
+    PaymentNotFound,
+    ProviderMisconfigured,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from domain.payments.lifecycle import DisputeState
 from domain.payments.model import Payment
 from domain.payments.policy import return_event
@@ -25,7 +30,7 @@ from domain.refunds.lifecycle import RefundState
 from domain.refunds.model import Refund, RefundOrder, RefundReason, RefundReport
 from domain.refunds.ports import RefundGateway, RefundWork
 from domain.shared.errors import Flaw, Invalid
-from domain.shared.ids import EffectId, IdFactory, JobId, PaymentId, RefundId
+from domain.shared.ids import EffectId, IdFactory, PaymentId, RefundId
 from domain.shared.money import Money
 from domain.shared.work import Atomically
 
@@ -161,7 +166,9 @@ def _amount_asked(payment: Payment, refunds: Iterable[Refund], amount_minor: int
 async def lock_all(work: RefundWork, payment_id: PaymentId) -> tuple[Job, Payment, list[Refund]]:
     """Lock a payment's job, the payment and its refunds, in the order of the house."""
     job_id = await work.payments.job_of(payment_id)
-    job = await work.jobs.get(job_id or JobId("none"))
+    if job_id is None:
+        raise PaymentNotFound(payment_id)
+    job = await work.jobs.get(job_id)
     payment = await work.payments.get(payment_id)
     return job, payment, await work.refunds.of_payment(payment_id)
 
@@ -241,7 +248,7 @@ class ApplyRefundReport:
         if payment.captured is None:
             # News of the refund has overtaken news of the capture.
             return None
-        refund = _known(refunds, report)
+        refund = policy.known(refunds, report)
         if refund is None:
             refund = await self._adopt(work, report, adopted_id, job, payment)
             job = await revoke_if_all_is_asked_back(work, job, refund)
@@ -297,14 +304,6 @@ async def _payment_of(work: RefundWork, report: RefundReport) -> PaymentId | Non
     if report.intent_id and (found := await work.payments.by_intent(report.intent_id)):
         return found
     return await work.payments.by_charge(report.charge_id) if report.charge_id else None
-
-
-def _known(refunds: list[Refund], report: RefundReport) -> Refund | None:
-    for refund in refunds:
-        if refund.provider_id is not None and refund.provider_id == report.provider_id:
-            return refund
-    # Our id on it only counts while no other refund of the provider's has taken that place.
-    return next((r for r in refunds if r.id == report.refund_id and r.provider_id is None), None)
 
 
 async def _set_aside(work: RefundWork, refund: Refund, *, earned: bool) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,7 +50,7 @@ class Disk:
         self._generation = 0
         self._wanted = 0
         self._written = 0
-        self._writing: asyncio.Future[None] | None = None
+        self._writing: asyncio.Task[None] | None = None
 
     def load(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         for kind, object_id, stored in self._connection.execute(LOAD):
@@ -78,20 +77,25 @@ class Disk:
         self._writer.shutdown()
         self._connection.close()
 
-    def _start_writing(self) -> asyncio.Future[None]:
-        rows, self._staged = self._staged, []
-        writing = asyncio.get_running_loop().run_in_executor(self._writer, self._write, rows)
-        writing.add_done_callback(partial(self._finished, rows, self._generation))
-        self._writing = writing
-        return writing
+    def _start_writing(self) -> asyncio.Task[None]:
+        self._writing = asyncio.create_task(self._write_staged())
+        return self._writing
 
-    def _finished(self, rows: list[Row], generation: int, writing: asyncio.Future[None]) -> None:
-        self._writing = None
-        if writing.cancelled() or writing.exception() is not None:
+    async def _write_staged(self) -> None:
+        """The bookkeeping is over before this task is: who awaits it never sees it half done."""
+        rows, self._staged = self._staged, []
+        generation = self._generation
+        try:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._writer, self._write, rows)
+        except sqlite3.Error:
             # A full disk may have room later: nothing that was answered is dropped.
             self._staged[:0] = rows
+            raise
         else:
             self._written = generation
+        finally:
+            self._writing = None
 
     def _write(self, rows: Sequence[Row]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")

@@ -28,12 +28,15 @@ class Sandbox:
         self.disk = Disk(settings.state_dir) if settings.state_dir else None
         self.books = Books(self.disk)
         self.clock = Clock(self.books)
-        # Chaos that can be repeated, not secrets.
-        self.random = Random(settings.seed)  # noqa: S311  as the line above says
-        self.faults = Faults(self.books, self.random)
+        # One each, so that what is delivered when cannot change which requests fail.
+        self.fault_random = repeatable(settings.seed)
+        self.delivery_random = repeatable(settings.seed)
+        self.faults = Faults(self.books, self.fault_random)
         self.dial = Dial(self.books)
         self.agenda = Agenda(self.books, self.clock, self._act)
-        self.deliverer = Deliverer(settings, self.books, self.clock, self.dial, self.random)
+        self.deliverer = Deliverer(
+            settings, self.books, self.clock, self.dial, self.delivery_random
+        )
         self.in_flight: set[str] = set()
         self.closing = asyncio.Event()
         self._actions = actions
@@ -47,7 +50,8 @@ class Sandbox:
     def reset(self, seed: int | None) -> None:
         with self.books.unit():
             self.books.clear()
-        self.random.seed(self.settings.seed if seed is None else seed)
+        for random in (self.fault_random, self.delivery_random):
+            random.seed(self.settings.seed if seed is None else seed)
         self.configure()
         self.wake()
 
@@ -74,6 +78,10 @@ class Sandbox:
 
     def _act(self, action: str, target: str) -> None:
         self._actions[action](self, target)
+
+
+def repeatable(seed: int | None) -> Random:
+    return Random(seed)  # noqa: S311  chaos that can be repeated, not secrets
 
 
 SANDBOX: Final = web.AppKey("sandbox", Sandbox)

@@ -103,7 +103,7 @@ def mould(scratch: Path) -> Path:
 @pytest.fixture
 def data_dir(mould: Path, new_data_dir: Path) -> Path:
     """One with a database, which does not run."""
-    subprocess.run(["/bin/cp", "-a", mould, new_data_dir], check=True)  # noqa: S603  keeps the owners
+    subprocess.run(["/bin/cp", "-a", mould, new_data_dir], check=True)
     return new_data_dir
 
 

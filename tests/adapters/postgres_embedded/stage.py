@@ -30,7 +30,7 @@ class Actor:
 
     def __init__(self, data_dir: Path, *user: int, grace_s: float = GRACE_S) -> None:
         arguments = [str(data_dir), str(grace_s), *map(str, user)]
-        self.process = subprocess.Popen(  # noqa: S603  our own script
+        self.process = subprocess.Popen(
             [sys.executable, Path(__file__).with_name("actor.py"), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -63,18 +63,18 @@ class Actor:
         assert self.process.stdin
         self.process.stdin.write("leave\n")
         self.process.stdin.flush()
-        assert self.process.wait(timeout=10) == 0
+        assert self.process.wait(timeout=30) == 0
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=30)
 
     def interrupt_terminal(self) -> None:
         """What Ctrl-C does: a signal to the whole group in the foreground."""
         os.killpg(self.process.pid, signal.SIGINT)
         assert self.process.stdin
         self.process.stdin.close()  # its thread would wait for more
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=30)
 
     def clean_up(self) -> None:
         if self.process.poll() is None:
@@ -142,7 +142,7 @@ def kill(pid: int) -> None:
         return
 
 
-def eventually(question: Callable[[], object], *, within_s: float = 10) -> float:
+def eventually(question: Callable[[], object], *, within_s: float = 30) -> float:
     """Wait until *question* has a true answer; how long that took."""
     began = time.monotonic()
     while not question():

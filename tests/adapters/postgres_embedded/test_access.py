@@ -27,7 +27,7 @@ Act = Callable[..., Actor]
 def login_as(user: str, dsn: str, role: str) -> str:
     entry = pwd.getpwnam(user)
     ids = (str(entry.pw_uid), str(entry.pw_gid))
-    return subprocess.run(  # noqa: S603  our own script
+    return subprocess.run(
         [sys.executable, Path(__file__).with_name("intruder.py"), *ids, dsn, role],
         capture_output=True,
         text=True,

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, unquote
 
 import pytest
 import stripe
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.stripe.gateway import StripePaymentGateway
@@ -291,10 +291,11 @@ async def test_the_form_says_what_the_parameters_say(
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
-    max_leaves=20,
+    max_leaves=8,
 )
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(st.text(max_size=8), JSON))
 def test_putting_parameters_in_order_changes_nothing_of_them(parameters: dict[str, Any]) -> None:
     assert as_stored(parameters) == parameters

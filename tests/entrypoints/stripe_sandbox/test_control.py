@@ -1,8 +1,13 @@
 """The control plane: the clock, the books, the journal, and starting again."""
 
 import time
+from pathlib import Path
 
-from tests.entrypoints.stripe_sandbox.conftest import World
+import pytest
+import structlog
+
+from entrypoints.stripe_sandbox.settings import SandboxSettings
+from tests.entrypoints.stripe_sandbox.conftest import KEY, SECRET, World
 
 
 async def test_the_clock_ticks_and_jumps_forward(world: World) -> None:
@@ -108,7 +113,30 @@ async def test_what_is_not_json_is_refused(world: World) -> None:
     await world.control.post(f"/checkout/{session.id}/pay", expect=422, tamper={"amount": 0})
 
 
-async def test_secrets_do_not_show(world: World) -> None:
-    from entrypoints.stripe_sandbox.settings import SandboxSettings
-
+def test_the_settings_do_not_show_their_secrets() -> None:
     assert "whsec_hidden" not in repr(SandboxSettings(webhook_secrets=("whsec_hidden",)))
+
+
+async def test_neither_logs_nor_disk_tell_a_secret_or_a_card(world: World, tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as lines:
+        session = await world.open_session()
+        await world.control.pay(session.id, "4000000000009995", cvc="987")
+        await world.control.pay(session.id, "5555555555554444", cvc="987")
+        await world.shop.has("charge.failed", "checkout.session.completed")
+    await world.control.post("/clock/advance", seconds=5)
+    kept = all_bytes(tmp_path)
+
+    assert {"card.presented", "delivery.attempted"} <= {line["event"] for line in lines}
+    for hidden in (SECRET, KEY, "4000000000009995", "5555555555554444"):
+        assert hidden not in str(lines)
+        assert hidden.encode() not in kept
+    assert session.id.encode() in kept
+
+
+def all_bytes(folder: Path) -> bytes:
+    return b"".join(each.read_bytes() for each in folder.iterdir())
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Path:
+    return tmp_path

@@ -5,15 +5,17 @@ import json
 import time
 from typing import Any
 
+import aiohttp
 import pytest
 import stripe
 
+from entrypoints.stripe_sandbox.app import create_sandbox
 from tests.entrypoints.stripe_sandbox.conftest import (
     SECRET,
+    Control,
     Shop,
     StartServer,
     World,
-    sdk,
     settings,
     until,
 )
@@ -69,16 +71,14 @@ async def test_signatures_carry_wall_time_whatever_the_clock_says(world: World) 
 
 
 async def test_while_a_secret_is_rotated_there_is_a_signature_for_each(
-    aiohttp_server: StartServer, shop: Shop
+    aiohttp_server: StartServer, shop: Shop, http: aiohttp.ClientSession
 ) -> None:
-    from entrypoints.stripe_sandbox.app import create_sandbox
-
     both = (SECRET, "whsec_previous")
     app = create_sandbox(settings(webhook_url=shop.url, webhook_secrets=both))
     server = await aiohttp_server(app)
-    async with server_session(server) as post:
-        await post("/_sandbox/events", {"type": "a.b", "object": {"id": "x", "object": "y"}})
-        await until(lambda: bool(shop.received))
+    control = Control(http, str(server.make_url("")).rstrip("/"))
+    await control.post("/events", type="a.b", object={"id": "x", "object": "y"})
+    await until(lambda: bool(shop.received))
 
     body, headers = shop.received[0]
     for secret in both:
@@ -271,7 +271,7 @@ async def test_an_endpoint_shows_its_secret_once_and_ends_when_deleted(world: Wo
     assert made.secret.startswith("whsec_")
     assert "secret" not in seen.to_dict()
     assert (seen.status, disabled.status, seen.metadata["a"]) == ("enabled", "disabled", "1")
-    assert [each.id for each in listed.data][0] == made.id
+    assert listed.data[0].id == made.id
     assert gone.deleted
     with pytest.raises(stripe.InvalidRequestError):
         await endpoints.retrieve_async(made.id)

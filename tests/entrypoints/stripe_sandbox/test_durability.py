@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -43,9 +43,9 @@ async def sandbox(state_dir: Path, shop: Shop, http: aiohttp.ClientSession) -> A
         url = await address(process)
         yield World(sdk(url, client), Control(http, url), http, shop, url)
     finally:
-        await client.close_async()
         process.send_signal(signal.SIGKILL)
         await process.communicate()
+        await client.close_async()
 
 
 async def address(process: asyncio.subprocess.Process) -> str:
@@ -97,14 +97,14 @@ async def test_killed_in_the_middle_of_many_requests_it_remembers_those_answered
     answered: list[str] = []
 
     async def open_many(world: World) -> None:
-        while True:
-            answered.append((await world.open_session()).id)
+        with suppress(stripe.StripeError, aiohttp.ClientError):
+            while True:
+                answered.append((await world.open_session()).id)
 
-    with pytest.raises(BaseExceptionGroup):
-        async with asyncio.TaskGroup() as group, sandbox(tmp_path, shop, http) as world:
-            for _ in range(8):
-                group.create_task(open_many(world))
-            await until(lambda: len(answered) > 60)
+    async with sandbox(tmp_path, shop, http) as world:
+        busy = [asyncio.create_task(open_many(world)) for _ in range(8)]
+        await until(lambda: len(answered) > 60)
+    await asyncio.gather(*busy)
 
     async with sandbox(tmp_path, shop, http) as world:
         kept = {

@@ -177,7 +177,7 @@ PROTOCOL = [
 
 @pytest.mark.parametrize(("method", "path", "status", "code", "param"), PROTOCOL)
 async def test_request_is_refused_in_stripes_shape(
-    world: World, method: str, path: str, status: int, code: str | None, param: str | None
+    world: World, *, method: str, path: str, status: int, code: str | None, param: str | None
 ) -> None:
     got, body, headers = await world.raw(method, path)
 

@@ -80,7 +80,7 @@ class Server:
                 self._send(signal)
                 self.lock.becomes_free(STOP_TIMEOUT_S)
         if self.lock.becomes_free(LAST_TIMEOUT_S):
-            _remove_empty(self._socket_folder)
+            _remove_sockets(self._socket_folder)
 
     def _send(self, signal: str) -> None:
         """As the server's own user: he writes the pid file, and as root we might hit anything."""
@@ -124,11 +124,14 @@ def _line(path: str, number: int) -> str:
         return ""
 
 
-def _remove_empty(folder: str) -> None:
-    try:
-        os.rmdir(folder)  # noqa: PTH106  pathlib is memory
-    except OSError:
-        return
+def _remove_sockets(folder: str) -> None:
+    """A killed server left its socket behind. Nothing but sockets is deleted."""
+    for name in (".s.PGSQL.5432", ".s.PGSQL.5432.lock", ""):
+        path = os.path.join(folder, name)  # noqa: PTH118  pathlib is memory
+        try:
+            os.unlink(path) if name else os.rmdir(path)  # noqa: PTH106,PTH108  as above
+        except OSError:
+            continue
 
 
 def main(arguments: list[str]) -> None:

@@ -53,7 +53,7 @@ def turn_dial(ask: Ask) -> Json:
     change: Json = msgspec.to_builtins(ask.read(Turn))
     seed = change.pop("seed", None)
     if seed is not None:
-        ask.sandbox.random.seed(seed)
+        ask.sandbox.delivery_random.seed(seed)
     plain = {name: FIELDS[name] if value is None else value for name, value in change.items()}
     with ask.sandbox.books.unit():
         ask.sandbox.dial.merge(plain)

@@ -85,7 +85,9 @@ def plan(
 
 def first_delay(sandbox: "Sandbox") -> float:
     setting = sandbox.dial.setting
-    shuffled = sandbox.random.uniform(0, setting.reorder_window_s) if setting.reorder else 0.0
+    shuffled = (
+        sandbox.delivery_random.uniform(0, setting.reorder_window_s) if setting.reorder else 0.0
+    )
     return setting.delay_s + shuffled
 
 

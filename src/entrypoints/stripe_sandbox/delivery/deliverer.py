@@ -79,7 +79,10 @@ class Deliverer:
         """Until cancelled. What was being sent then is sent again after a restart."""
         timeout = aiohttp.ClientTimeout(total=self._settings.delivery_timeout_s)
         connector = aiohttp.TCPConnector(limit=AT_ONCE)
-        async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
+        jar = aiohttp.DummyCookieJar()
+        async with aiohttp.ClientSession(
+            timeout=timeout, connector=connector, cookie_jar=jar
+        ) as session:
             try:
                 while True:
                     self._start_due(session)
@@ -133,7 +136,7 @@ class Deliverer:
                 await self._books.durable()
                 await self._try(session, delivery)
         except Exception:
-            log.exception("delivery.failed", delivery=delivery["id"], event=delivery["event"])
+            log.exception("delivery.failed", delivery=delivery["id"], event_id=delivery["event"])
             await asyncio.sleep(PAUSE_AFTER_FAILURE_S)
         finally:
             self._sending.pop(delivery["id"], None)
@@ -147,7 +150,7 @@ class Deliverer:
         setting = self._dial.setting
         if event is None or endpoint is None or not wants(endpoint, event["type"]):
             self._record(delivery, endpoint, [Attempt(None, "endpoint gone", 0.0)], "failed")
-        elif not delivery["by_hand"] and self._random.random() < setting.drop:
+        elif setting.drop and not delivery["by_hand"] and self._random.random() < setting.drop:
             self._record(delivery, endpoint, [Attempt(None, "dropped", 0.0)], "dropped")
         else:
             posts = [self._post(session, delivery, endpoint) for _ in range(setting.duplicate)]
@@ -204,8 +207,8 @@ class Deliverer:
         for attempt in attempts:
             log.info(
                 "delivery.attempted",
-                event=delivery["event"],
-                type=delivery["type"],
+                event_id=delivery["event"],
+                event_type=delivery["type"],
                 attempt=after["attempts"],
                 status=attempt.status,
                 error=attempt.error,

@@ -53,7 +53,8 @@ async def submit(request: web.Request) -> web.Response:
         outcome = pay(sandbox, session, payment_of(form))
     await sandbox.kept(already_planned)
     if outcome.redirect_url is not None:
-        raise web.HTTPSeeOther(outcome.redirect_url)
+        # As it was given: a redirect of aiohttp's would normalise the address.
+        return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": outcome.redirect_url})
     return page_for(request, session_asked_for(request), form=form, message=outcome.message)
 
 

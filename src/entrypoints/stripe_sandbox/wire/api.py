@@ -55,6 +55,7 @@ class Exchange:
     fault: Fault | None
     request_id: str = attrs.field(factory=new_request_id)
     form: Form = attrs.field(factory=dict)
+    unreadable: ApiError | None = None
     claimed: str | None = None
 
     @property
@@ -89,7 +90,7 @@ class Api:
         sandbox = request.app[SANDBOX]
         sandbox.agenda.run_due()
         fault = sandbox.faults.strike(request.method, request.path)
-        exchange = Exchange(request=request, sandbox=sandbox, fault=fault)
+        exchange = await received(request, sandbox, fault)
         if fault is not None and fault.kind == "timeout_before":
             return await self._silence(exchange, fault)
         already_planned = sandbox.planned()
@@ -119,12 +120,12 @@ class Api:
 
     async def _through_the_layers(self, exchange: Exchange) -> Answer:
         sandbox = exchange.sandbox
-        encoded = await encoded_parameters(exchange.request)
         authenticate(exchange.request.headers, sandbox.settings.account_id)
         stopped_at_the_edge(exchange.fault)
         check_version(exchange.version)
         endpoint, ids = self._router.find(exchange.method, exchange.path)
-        exchange.form = parse_form(encoded)
+        if exchange.unreadable is not None:
+            raise exchange.unreadable
         mark = idempotency.fingerprint(exchange.method, exchange.path, exchange.form)
         if exchange.key:
             known = idempotency.remembered(
@@ -205,6 +206,16 @@ class Api:
                 answer=answer,
                 fault=exchange.fault.kind if exchange.fault else None,
             )
+
+
+async def received(request: web.Request, sandbox: Sandbox, fault: Fault | None) -> Exchange:
+    """The parameters are read before anything else, for the journal; refused in their turn."""
+    exchange = Exchange(request=request, sandbox=sandbox, fault=fault)
+    try:
+        exchange.form = parse_form(await encoded_parameters(request))
+    except ApiError as refusal:
+        exchange.unreadable = refusal
+    return exchange
 
 
 async def encoded_parameters(request: web.Request) -> str:

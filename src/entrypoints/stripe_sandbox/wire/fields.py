@@ -232,7 +232,12 @@ def is_url(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and " " not in url
+    return (
+        parts.scheme in {"http", "https"}
+        and bool(parts.hostname)
+        and url.isprintable()
+        and " " not in url
+    )
 
 
 MOMENT: Final = Either(

@@ -23,7 +23,7 @@ def note(
     answer: Answer,
     fault: str | None,
 ) -> None:
-    """Inside a unit."""
+    """Inside a unit. A status of 0 is a request that was never carried out nor answered."""
     entry = {
         "id": answer.request_id,
         "at": iso(sandbox.clock.now()),
@@ -32,7 +32,7 @@ def note(
         "idempotency_key": idempotency_key,
         "api_version": api_version,
         "params": params,
-        "status": answer.status,
+        "status": answer.status or None,
         "request_id": answer.request_id,
         "object": object_id(answer.body),
         "replayed": answer.first_request is not None,
