@@ -35,7 +35,8 @@ from domain.refunds.model import Refund, RefundReason
 from domain.shared.ids import EffectId, JobId, PaymentId, RefundId
 from domain.shared.money import Money
 
-NOW: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+NOW: Final = datetime(2025, 1, 6, 9, 0, tzinfo=UTC)
+"""Long past for a real database, whose clock the tests do not set."""
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
 WORKER: Final = Actor("worker:ada")

@@ -24,7 +24,6 @@ import pytest
 from adapters.postgres.embedded import attach, create_database, drop_database, remove
 from adapters.postgres.migrate import migrate
 
-
 DROPPED_AT_ONCE: Final = 16
 
 

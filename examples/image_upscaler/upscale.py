@@ -33,7 +33,6 @@ STRIP_ROWS_MIN: Final = 16
 MARGIN_ROWS: Final = 3
 """How far Lanczos looks: with these rows on either side, the strips join without a seam."""
 
-PREMULTIPLIED: Final = {"RGBA": "RGBa", "LA": "La"}
 CONTENT_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png"}
 
 
@@ -102,10 +101,8 @@ def _enlarged(
     picture: Image.Image, factor: int, strips: list[range], after: Callable[[int], None]
 ) -> Image.Image:
     larger = Image.new(picture.mode, (picture.width * factor, picture.height * factor))
-    # Interpolated as they are, invisible pixels would bleed their colour into visible ones.
-    even = picture.convert(PREMULTIPLIED.get(picture.mode, picture.mode))
-    for done, (rows, strip) in enumerate(_enlarged_strips(even, factor, strips), start=1):
-        larger.paste(strip.convert(picture.mode), (0, rows.start * factor))
+    for done, (rows, strip) in enumerate(_enlarged_strips(picture, factor, strips), start=1):
+        larger.paste(strip, (0, rows.start * factor))
         after(done)
     return larger
 

@@ -149,7 +149,7 @@ class Heartbeat:
                 # The work goes on. Whether it still counts is known when there is an answer.
                 pass
             except Refused as refused:
-                pass
+                return Lost(str(refused))
             await asyncio.sleep(BEAT_AT_MOST_EVERY_S)
             await self._next_change()
 

@@ -4,15 +4,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from adapters.memory.clock import MemoryClock
 from adapters.memory.memory import Memory
 from adapters.postgres.pool import open_pool
 from adapters.postgres.wakeups import PostgresWakeups
+from tests.builders import HOUR, NOW
 from tests.contracts.storage import MemoryStorage, PostgresStorage, Storage
 
 
 @pytest.fixture
 def memory_storage() -> Storage:
-    return MemoryStorage(Memory())
+    # As for a database, whatever the builders stamp with NOW is long past.
+    return MemoryStorage(Memory(clock=MemoryClock(NOW + 24 * HOUR)))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import io
 import time
 from typing import Any
 
+import asyncpg
 import jwt
 import pytest
 import stripe
@@ -327,3 +328,37 @@ async def test_when_stripe_is_down_the_same_key_resumes_the_same_job(house: Hous
     assert up.body["job_id"] == down.body["job_id"]
     assert up.body["access_token"] == down.body["access_token"]
     assert await house.database.fetchval("SELECT count(*) FROM payments") == 1
+
+
+async def test_while_the_database_is_down_no_event_is_acknowledged(house: House) -> None:
+    body = '{"id": "evt_1", "object": "event", "type": "x", "created": 1, "livemode": false}'
+    name = await house.database.fetchval("SELECT current_database()")
+    admin = await asyncpg.connect(house.settings.database_url, database="postgres")
+    try:
+        await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+        )
+        down = await send_event(house, body, signed(house, body))
+        unready = await house.get("/readyz")
+        alive = await house.get("/livez")
+    finally:
+        await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        await admin.close()
+    again = await send_event(house, body, signed(house, body))
+
+    assert (down, unready.status, alive.status, again) == (503, 503, 200, 200)
+    assert await house.database.fetchval("SELECT count(*) FROM inbox") == 1
+
+
+async def test_a_waiting_worker_is_woken_and_a_stopping_api_sends_it_home(house: House) -> None:
+    waiting = asyncio.create_task(house.lease(wait_s=30))
+    await asyncio.sleep(0.2)
+    bought = await house.buy()
+    await house.pay(bought)
+    assert (await asyncio.wait_for(waiting, 5))["job_id"] == bought["job_id"]
+
+    waiting = asyncio.create_task(house.lease(wait_s=30))
+    await asyncio.sleep(0.2)
+    await asyncio.wait_for(house.stop_api(), 5)
+    assert await waiting is None

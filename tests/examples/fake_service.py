@@ -89,6 +89,7 @@ class Service:
     answers_lost: int = 0
     """How many orders are taken, and answered with 503 nevertheless."""
     refund_fails: bool = False
+    keeps_back: int = 0
     tampers_with_results: bool = False
     before: Callable[[str, Job], None] = lambda _verb, _job: None
     """Is told of everything a worker says about a job, before it counts."""
@@ -152,7 +153,8 @@ class Service:
         job = self._of_session(request)
         _check(request, job.access_token)
         back = job.refund is not None and job.refund["status"] == "succeeded"
-        answer = {"amount": job.amount, "amount_refunded": job.amount if back else 0}
+        returned = job.amount - self.keeps_back if back else 0
+        answer = {"amount": job.amount, "amount_refunded": returned}
         return web.json_response(answer | {"currency": job.currency, "job_status": job.status})
 
     def _of_session(self, request: web.Request) -> Job:

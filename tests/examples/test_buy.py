@@ -95,6 +95,17 @@ async def test_a_refund_that_fails_is_not_a_promise_kept(service: Service, tmp_p
     assert "on hold: refund_failed" in told
 
 
+async def test_less_than_was_paid_is_not_a_promise_kept(service: Service, tmp_path: Path) -> None:
+    service.keeps_back = 1
+    letter = files.write(tmp_path / "letter.png", b"Dear customer")
+
+    async with working(service, results_in(tmp_path)):
+        code, told = await buy(service, letter)
+
+    assert code == 1
+    assert "Refunded   0.98 USD of 0.99 USD" in told
+
+
 async def test_a_declined_card_is_named_with_its_reason_and_another_one_tried(
     service: Service, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-EPOCH: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+EPOCH: Final = datetime(2025, 1, 6, 9, 0, tzinfo=UTC)
 
 
 @attrs.define

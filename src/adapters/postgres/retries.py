@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
+from itertools import count
 from random import SystemRandom
 from typing import Final, TypeVar
 
@@ -23,7 +24,7 @@ log = structlog.get_logger()
 FAILURES: Final = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.OutdatedSchemaCacheError,
+    asyncpg.InternalClientError,
     OSError,
 )
 """Everything the driver raises that is not plainly a bug of its own."""
@@ -54,6 +55,7 @@ REMEDIES: Final = {
     "40P01": Remedy.REPEAT,  # deadlock
     "53100": Remedy.GIVE_UP,  # disk full
     "53": Remedy.REPEAT,  # out of memory, too many connections
+    "55000": Remedy.RECONNECT,  # the database takes no connections at present
     "55P03": Remedy.REPEAT,  # a lock took too long
     "57014": Remedy.REPEAT,  # a statement took too long
     "57P": Remedy.RECONNECT,  # shut down, crashed, starting up
@@ -68,6 +70,9 @@ def remedy_of(error: BaseException) -> Remedy | None:
             return Remedy.REPEAT
         case asyncpg.InvalidCachedStatementError() | asyncpg.OutdatedSchemaCacheError():
             return Remedy.REPEAT
+        case asyncpg.InternalClientError():
+            # Told that it was terminated and not yet closed, a connection is of no use.
+            return Remedy.RECONNECT
         case asyncpg.PostgresError():
             return _remedy_of_sqlstate(error.sqlstate or "")
         case asyncpg.InterfaceError() if not isinstance(error, ValueError):
@@ -120,23 +125,31 @@ class Persistence:
     repeated: Counter[str] = attrs.field(factory=Counter)
 
     async def __call__(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        for number in range(1, TRIES_MAX):
+        cancellations_before = _cancellations()
+        for number in count(1):
             try:
                 return await attempt()
             except FAILURES as error:
+                if _cancellations() > cancellations_before:
+                    # Tidying up failed, too. Whoever told us to stop must see that we did.
+                    raise asyncio.CancelledError from error
                 remedy = remedy_of(error)
-                if remedy is Remedy.RECONNECT or remedy is Remedy.GIVE_UP:
+                if remedy in {Remedy.RECONNECT, Remedy.GIVE_UP}:
                     await self.reconnect()
-                if remedy is None or remedy is Remedy.GIVE_UP:
+                if remedy in {Remedy.GIVE_UP, None} or number == TRIES_MAX:
                     with as_unavailable():
                         raise
                 self._note(error, number)
             await asyncio.sleep(WAIT_MIN_S + (WAIT_MAX_S - WAIT_MIN_S) * self.jitter())
-        with as_unavailable():
-            return await attempt()
+        raise AssertionError  # counting does not end
 
     def _note(self, error: Exception, number: int) -> None:
         cause = type(error).__name__
         self.repeated[cause] += 1
         sqlstate = getattr(error, "sqlstate", None)
         log.warning("unit_of_work.repeated", cause=cause, sqlstate=sqlstate, attempt=number)
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()

@@ -17,7 +17,6 @@ log = structlog.get_logger()
 
 PREFIX: Final = "counterfoil_"
 CHANNELS: Final = ("jobs", "inbox", "outbox")
-CONNECT_TIMEOUT_S: Final = 5.0
 STILL_THERE: Final = "SELECT 1"
 BACK_OFF_FIRST_S: Final = 0.1
 BACK_OFF_MAX_S: Final = 5.0
@@ -52,6 +51,7 @@ class PostgresWakeups:
 
     dsn: str
     check_every_s: float = attrs.field(default=5.0, kw_only=True)
+    answer_within_s: float = attrs.field(default=5.0, kw_only=True)
     _listening: defaultdict[str, list[PostgresBell]] = attrs.field(
         factory=lambda: defaultdict(list), init=False
     )
@@ -97,8 +97,8 @@ class PostgresWakeups:
         settings = {"application_name": "counterfoil wakeups"}
         connection = await asyncpg.connect(
             self.dsn,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=CONNECT_TIMEOUT_S,
+            timeout=self.answer_within_s,
+            command_timeout=self.answer_within_s,
             server_settings=settings,
         )
         gone = asyncio.Event()

@@ -30,6 +30,8 @@ ON CONFLICT (kind, id) DO UPDATE SET json = excluded.json
 """
 DELETE: Final = "DELETE FROM objects WHERE kind = ? AND id = ?"
 LOAD: Final = "SELECT kind, id, json FROM objects ORDER BY seq"
+# A sandbox that was just killed may take a moment to be gone.
+LOCK_WAIT_S: Final = 2.0
 # What nobody waits for is written along with what somebody does, or when it is this much.
 ENOUGH_TO_WRITE: Final = 1000
 
@@ -115,7 +117,7 @@ class Disk:
 def open_database(state_dir: Path) -> sqlite3.Connection:
     state_dir.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(
-        state_dir / FILE_NAME, check_same_thread=False, isolation_level=None, timeout=0.5
+        state_dir / FILE_NAME, check_same_thread=False, isolation_level=None, timeout=LOCK_WAIT_S
     )
     try:
         # Exclusive, so that two processes cannot keep two truths in one directory.

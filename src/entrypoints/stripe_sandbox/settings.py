@@ -29,3 +29,7 @@ class SandboxSettings:
     settlement_delay_s: float = 2.0
     refund_delay_s: float = 10.0
     delivery_timeout_s: float = 20.0
+
+    def __attrs_post_init__(self) -> None:
+        if self.webhook_url is not None and not all((*self.webhook_secrets, self.webhook_secrets)):
+            raise ValueError("webhook_url needs webhook_secrets, none of them empty")

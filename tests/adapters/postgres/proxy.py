@@ -37,13 +37,15 @@ class Proxy:
     plan: deque[Cut] = attrs.field(factory=deque)
     go_on: asyncio.Event = attrs.field(factory=asyncio.Event)
     up: bool = True
+    _silent: set[asyncio.StreamWriter] = attrs.field(factory=set)
+    _serving: set[asyncio.Task[None]] = attrs.field(factory=set)
     _wires: set[asyncio.StreamWriter] = attrs.field(factory=set)
 
     @classmethod
     @asynccontextmanager
     async def before(cls, target: str) -> AsyncIterator[Proxy]:
         proxy = cls(target)
-        server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(proxy._accept, "127.0.0.1", 0)
         parts = urlsplit(target)
         user = parts.netloc.rpartition("@")[0] or "postgres"
         port = server.sockets[0].getsockname()[1]
@@ -52,16 +54,24 @@ class Proxy:
             yield proxy
         finally:
             server.close()
+            proxy.go_on.set()
             proxy.cut_all()
-            await asyncio.sleep(0)
+            await asyncio.gather(*proxy._serving, return_exceptions=True)
 
     def cut_all(self) -> None:
         for wire in [*self._wires]:
             wire.close()
 
+    def swallow_all(self) -> None:
+        """From here on nothing said on today's wires arrives, and nobody is told."""
+        self._silent |= self._wires
+
     def go_down(self) -> None:
         self.up = False
         self.cut_all()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving.add(asyncio.create_task(self._serve(reader, writer)))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self.up:
@@ -98,7 +108,8 @@ class Proxy:
                 muted.set()
             if cut is Cut.STALL:
                 await self.go_on.wait()
-            server.write(data)
+            if server not in self._silent:
+                server.write(data)
         server.write_eof()
 
     async def _downstream(
@@ -107,5 +118,6 @@ class Proxy:
         while data := await server.read(CHUNK_BYTES):
             if muted.is_set():
                 raise ConnectionAbortedError
-            writer.write(data)
+            if writer not in self._silent:
+                writer.write(data)
         writer.close()

@@ -1,5 +1,6 @@
 """Where things are kept, and that nothing else on the machine is changed."""
 
+import asyncio
 import os
 import shutil
 import stat
@@ -34,6 +35,7 @@ from tests.adapters.postgres_embedded.stage import (
     modes,
     needs_root,
     postmasters,
+    processes,
 )
 
 Act = Callable[..., Actor]
@@ -163,6 +165,9 @@ async def test_deleting_the_data_directory_of_a_running_server_gives_an_empty_da
     first = attach(data_dir, grace_s=GRACE_S)
     assert await tables(first.dsn, create="old") == ["old"]
 
+    sockets = current_socket_folder(first.site.home, first.site.user)
+    await asyncio.sleep(2 * GRACE_S)  # the watcher has seen what it will stop
+
     eventually(lambda: delete(data_dir))
     ours.append(data_dir)
 
@@ -172,6 +177,8 @@ async def test_deleting_the_data_directory_of_a_running_server_gives_an_empty_da
             assert await tables(dsn) == []
     finally:
         first.close()
+    eventually(lambda: not processes(str(sockets)), within_s=90)
+    shutil.rmtree(sockets, ignore_errors=True)
 
 
 def delete(folder: Path) -> bool:

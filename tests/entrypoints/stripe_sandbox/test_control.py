@@ -117,6 +117,12 @@ def test_the_settings_do_not_show_their_secrets() -> None:
     assert "whsec_hidden" not in repr(SandboxSettings(webhook_secrets=("whsec_hidden",)))
 
 
+@pytest.mark.parametrize("secrets", [(), ("",), ("whsec_one", "")])
+def test_an_endpoint_without_a_secret_is_no_endpoint(secrets: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="webhook_secrets"):
+        SandboxSettings(webhook_url="http://shop.test", webhook_secrets=secrets)
+
+
 async def test_neither_logs_nor_disk_tell_a_secret_or_a_card(world: World, tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as lines:
         session = await world.open_session()

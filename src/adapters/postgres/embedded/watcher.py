@@ -79,7 +79,7 @@ class Server:
             if self._pid and not self.lock.is_free():
                 self._send(signal)
                 self.lock.becomes_free(STOP_TIMEOUT_S)
-        if self.lock.becomes_free(LAST_TIMEOUT_S):
+        if self.lock.becomes_free(LAST_TIMEOUT_S) and self._socket_folder:
             _remove_sockets(self._socket_folder)
 
     def _send(self, signal: str) -> None:

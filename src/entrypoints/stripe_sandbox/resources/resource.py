@@ -63,7 +63,6 @@ class Resource:
     object: str
     endpoints: tuple[Endpoint, ...]
     expandable: Mapping[str, Expandable] = attrs.field(factory=dict)
-    also_expandable: Mapping[str, Mapping[str, Expandable]] = attrs.field(factory=dict)
     actions: Mapping[str, Action] = attrs.field(factory=dict)
 
 

@@ -6,6 +6,7 @@ the parameters, then the execution whose outcome the key remembers, whatever it 
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final
@@ -76,15 +77,22 @@ class Exchange:
         default = self.sandbox.settings.api_version
         return self.request.headers.get("Stripe-Version", default)
 
+    def claim(self) -> None:
+        if self.key:
+            self.claimed = idempotency.scoped(self.sandbox, self.key)
+            self.sandbox.in_flight.add(self.claimed)
+
+    def release(self) -> None:
+        if self.claimed is not None:
+            self.sandbox.in_flight.discard(self.claimed)
+            self.claimed = None
+
 
 class Api:
     def __init__(self, resources: Iterable[Resource]) -> None:
         declared = tuple(resources)
         self._router = Router(endpoint for each in declared for endpoint in each.endpoints)
-        known = {each.object: each.expandable for each in declared}
-        for each in declared:
-            known |= each.also_expandable
-        self._expander = Expander(known)
+        self._expander = Expander({each.object: each.expandable for each in declared})
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         sandbox = request.app[SANDBOX]
@@ -97,14 +105,23 @@ class Api:
         try:
             answer = await self._answer(exchange)
             self._note(exchange, answer)
-            await sandbox.kept(already_planned)
+            answer = await self._kept(exchange, answer, already_planned)
             headers = headers_of(exchange, answer)
+            exchange.release()
             if fault is not None:
                 return await broken_answer(request, sandbox.closing, fault, answer, headers)
             return respond(answer, headers)
         finally:
-            if exchange.claimed is not None:
-                sandbox.in_flight.discard(exchange.claimed)
+            exchange.release()
+
+    async def _kept(self, exchange: Exchange, answer: Answer, already_planned: int) -> Answer:
+        """What cannot be kept is not answered; the same key finds the answer later."""
+        try:
+            await exchange.sandbox.kept(already_planned)
+        except sqlite3.Error:
+            log.exception("state.not_kept", request_id=exchange.request_id)
+            return refusal_of(exchange, internal())
+        return answer
 
     async def _silence(self, exchange: Exchange, fault: Fault) -> web.StreamResponse:
         unanswered = Answer(status=0, body=b"{}", request_id=exchange.request_id)
@@ -134,7 +151,7 @@ class Api:
             if known is not None:
                 return known
         call = self._call(exchange, endpoint, ids)
-        self._claim(exchange)
+        exchange.claim()
         if exchange.fault is not None and exchange.fault.kind == "slow":
             await asyncio.sleep(exchange.fault.delay_s)
             sandbox.agenda.run_due()
@@ -154,11 +171,6 @@ class Api:
             path=exchange.path,
             base_url=base_url(exchange),
         )
-
-    def _claim(self, exchange: Exchange) -> None:
-        if exchange.key:
-            exchange.claimed = idempotency.scoped(exchange.sandbox, exchange.key)
-            exchange.sandbox.in_flight.add(exchange.claimed)
 
     def _execute(self, exchange: Exchange, endpoint: Endpoint, call: Call, mark: str) -> Answer:
         """Changes and what the key remembers of them are kept together or not at all."""
@@ -250,7 +262,8 @@ def check_version(version: str) -> None:
 
 
 def base_url(exchange: Exchange) -> str:
-    return exchange.sandbox.settings.public_url or str(exchange.request.url.origin())
+    configured = exchange.sandbox.settings.public_url.rstrip("/")
+    return configured or str(exchange.request.url.origin())
 
 
 def refusal_of(exchange: Exchange, refusal: ApiError) -> Answer:
