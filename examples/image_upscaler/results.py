@@ -1,12 +1,15 @@
 """The finished pictures: a folder, and a small server that hands them to whoever knows the name.
 
-Nothing is ever deleted here: a customer may come back. Clear the folder by age if you must.
+No result is ever deleted here: a customer may come back. Clear the folder by age if you must.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+import shutil
+import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +19,8 @@ from aiohttp import web
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{32}\.(?:png|jpg)")
 ENDINGS: Final = {"image/png": "png", "image/jpeg": "jpg"}
 CONTENT_TYPES: Final = {ending: content_type for content_type, ending in ENDINGS.items()}
+DESK_PREFIX: Final = "work-"
+DESK_ABANDONED_AFTER_S: Final = 3600.0
 HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'",
@@ -26,6 +31,16 @@ HEADERS: Final = {
 @attrs.frozen
 class Results:
     folder: Path
+
+    def desk(self) -> tempfile.TemporaryDirectory[str]:
+        """A folder for work in progress, on the same disk, so that a result moves in at once."""
+        return tempfile.TemporaryDirectory(dir=self.folder, prefix=DESK_PREFIX)
+
+    def clear_abandoned_desks(self) -> None:
+        """Remove what workers have left that were killed. Others may be at work in this folder."""
+        for desk in self.folder.glob(f"{DESK_PREFIX}*"):
+            if time.time() - desk.stat().st_mtime > DESK_ABANDONED_AFTER_S:
+                shutil.rmtree(desk, ignore_errors=True)
 
     def keep(self, finished: Path, content_type: str) -> str:
         """Move a finished file in, complete or not at all, and return its unguessable name."""

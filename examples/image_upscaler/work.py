@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -78,7 +77,7 @@ class Work:
     async def __call__(self) -> Outcome:
         """Return Done or Failed."""
         try:
-            with tempfile.TemporaryDirectory(dir=self.results.folder, prefix="work-") as folder:
+            with self.results.desk() as folder:
                 return await self._deliver(Path(folder))
         except NoSource as missing:
             return Failed(missing.reason, missing.retryable)

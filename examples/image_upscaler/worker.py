@@ -149,6 +149,7 @@ def _described(outcome: Outcome) -> str:
 async def work_until_stopped(options: Options) -> None:
     options.results.mkdir(parents=True, exist_ok=True)
     results = Results(options.results.resolve())
+    results.clear_abandoned_desks()
     runner, port = await start_server(results, options.port)
     try:
         async with aiohttp.ClientSession() as session:

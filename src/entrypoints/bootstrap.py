@@ -13,7 +13,7 @@ import attrs
 import structlog
 
 from adapters.postgres import health
-from adapters.postgres.embedded import embedded_postgres
+from adapters.postgres.embedded import EmbeddedPostgresError, embedded_postgres
 from adapters.postgres.migrate import migrate, wait_for_schema
 from adapters.postgres.pool import open_pool
 from adapters.postgres.readers import PostgresCustomerViews
@@ -67,6 +67,7 @@ from domain.refunds.use_cases import (
     StageAutomaticRefund,
     StageRefund,
 )
+from domain.shared.errors import StorageUnavailable
 from entrypoints.application import Application, BackgroundWork, Wakeups
 from entrypoints.offer_files import read_offers
 from entrypoints.settings import Settings
@@ -313,7 +314,11 @@ async def open_database(settings: Settings) -> AsyncIterator[str]:
     if settings.database_url is not None:
         yield settings.database_url
         return
-    async with embedded_postgres(settings.data_dir) as dsn:
+    async with AsyncExitStack() as stack:
+        try:
+            dsn = await stack.enter_async_context(embedded_postgres(settings.data_dir))
+        except EmbeddedPostgresError as error:
+            raise StorageUnavailable(str(error)) from error
         yield dsn
 
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from domain.jobs.errors import JobNotFound, StaleJob
 from domain.audit.model import SYSTEM
+from domain.jobs.errors import JobNotFound, StaleJob
 from domain.jobs.events import LeaseLost, PaymentAbandoned, WorkFinished
 from domain.jobs.model import Job
 from domain.offers.model import Terms

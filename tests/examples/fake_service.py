@@ -94,6 +94,11 @@ class Service:
     before: Callable[[str, Job], None] = lambda _verb, _job: None
     """Is told of everything a worker says about a job, before it counts."""
 
+    def suffer_outage(self) -> None:
+        if self.outage:
+            self.outage -= 1
+            raise Problem(503, "unavailable")
+
     def sell(self, inputs: dict[str, Any], offer: str = "image-upscale-2x") -> Job:
         """Put in a job that has been paid for already."""
         job = Job(offer, inputs, status="paid")
@@ -172,14 +177,12 @@ class Service:
         return web.json_response(view)
 
     def _let_refund_go_on(self, job: Job) -> None:
-        """Every look finds the refund one step further."""
+        """It has succeeded by the second look."""
         if job.refund is None:
             return
         if self.refund_fails:
             job.refund["status"] = "failed"
             job.hold = {"name": "refund_failed", "since": "2030-01-01T00:00:00.000Z"}
-        elif job.refund["status"] == "submitted":
-            job.refund["status"] = "pending"
         else:
             job.refund["status"], job.status = "succeeded", "refunded"
 
@@ -261,9 +264,7 @@ def _app(service: Service) -> web.Application:
     @web.middleware
     async def answer_problems(request: web.Request, handler: Any) -> web.StreamResponse:
         try:
-            if service.outage:
-                service.outage -= 1
-                raise Problem(503, "unavailable")
+            service.suffer_outage()
             answer: web.StreamResponse = await handler(request)
         except Problem as problem:
             body = {"type": f"urn:counterfoil:problem:{problem.code}", "detail": "no"}

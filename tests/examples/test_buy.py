@@ -24,6 +24,10 @@ def results_in(folder: Path) -> Path:
     return results
 
 
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 async def test_a_photograph_is_bought_and_saved_beside_the_original(
     service: Service, tmp_path: Path
 ) -> None:
@@ -81,7 +85,7 @@ async def test_for_a_file_that_is_no_picture_the_money_comes_back(
     assert "letter.png cannot be measured: not_an_image" in told
     assert "Failed     not_an_image" in told
     assert "Refunded   0.99 USD of 0.99 USD" in told
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["letter.png", "results"]
+    assert names_in(tmp_path) == ["letter.png", "results"]
 
 
 async def test_a_refund_that_fails_is_not_a_promise_kept(service: Service, tmp_path: Path) -> None:
@@ -163,11 +167,11 @@ async def test_a_purchase_nobody_works_on_is_given_up_in_the_end(
 ) -> None:
     drawing = files.write(tmp_path / "drawing.png", files.png())
 
-    code, told = await buy(service, drawing, "--timeout", "1.5")
+    code, told = await buy(service, drawing, "--timeout", "1.2")
 
     assert code == 1
     assert "Progress   paid" in told
-    assert "undecided after 1.5 s" in told
+    assert "undecided after 1.2 s" in told
 
 
 async def test_a_file_that_is_not_there_is_a_wrong_call(service: Service, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import io
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from pictures import BadPicture, Size, measure
+from PIL import Image
 from upscale import upscale
 
 from tests.examples import image_files as files

@@ -28,8 +28,7 @@ class MigrationChanged(RuntimeError):
 
 
 class RefusedByDatabase(RuntimeError):
-    """A bug: a constraint has stopped what the domain should never have asked for."""
+    """A bug: a constraint or a type has stopped what should never have been asked for."""
 
-    def __init__(self, constraint: str | None, table: str | None, message: str) -> None:
-        super().__init__(f"{table}: {constraint or message}")
-        self.constraint = constraint
+    def __init__(self, by: str) -> None:
+        super().__init__(f"The database refuses to store this: {by}")

@@ -102,8 +102,11 @@ def as_unavailable() -> Iterator[None]:
     except FAILURES as error:
         if remedy_of(error) is not None:
             raise StorageUnavailable(_words(error)) from error
+        # Not chained: the driver quotes the row and the arguments, which may be a customer's.
+        if isinstance(error, asyncpg.DataError | ValueError):
+            raise RefusedByDatabase(type(error).__name__) from None
         if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-            raise RefusedByDatabase(error.constraint_name, error.table_name, str(error)) from error
+            raise RefusedByDatabase(f"{error.table_name}: {error.constraint_name}") from None
         raise
 
 

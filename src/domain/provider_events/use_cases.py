@@ -136,6 +136,9 @@ class ApplyEvent:
                 if payment.session is None and report.payment_id != payment.id:
                     return False
                 await self.apply_checkout(payment.id, report)
+            case _ if payment.captured is None:
+                # News of a refund has overtaken news of the money.
+                return False
             case Subject.REFUND if event.provider_refund_id is not None:
                 refund = await self.refunds.fetch_refund(event.provider_refund_id)
                 return await self.apply_refund(refund) is not None

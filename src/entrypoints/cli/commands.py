@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  argparse has no public name for it
 
 
 def _add(commands: Subparsers, name: str, about: str, command: Command) -> argparse.ArgumentParser:

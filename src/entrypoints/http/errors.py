@@ -40,7 +40,7 @@ STATUS: Final[Mapping[type[DomainError], HTTPStatus]] = {
     DomainError: HTTPStatus.BAD_REQUEST,
 }
 HINTS: Final[Mapping[int, str]] = {
-    404: "There is nothing at this address: /api/openapi.json lists what there is",
+    404: "There is nothing at this address: docs/api.md lists what there is",
     405: "This address does not take that method",
     413: "The body is larger than 1 MiB",
 }

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 import asyncpg
 import pytest
 
+from adapters.postgres import inbox, jobs, outbox, payments, refunds
 from adapters.postgres.unit_of_work import Postgres
 from domain.jobs.lifecycle import JobState
 from domain.ledger.model import Account, TransferKind
@@ -20,7 +21,7 @@ from domain.provider_events.lifecycle import EventState
 from domain.refunds.lifecycle import RefundState
 from domain.refunds.model import RefundReason
 from tests.adapters.postgres.stage import Work, a_paid_job
-from tests.builders import NOW, PRICE, an_effect, an_entry
+from tests.builders import MINUTE, NOW, PRICE, an_effect, an_entry
 
 Raw: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -71,34 +72,46 @@ REFUSED: Final = [
     ("UPDATE outbox SET fence = -1", "outbox_check"),
     ("UPDATE inbox SET lease_until = now()", "inbox_lease_as_the_state_says"),
     (
-        "INSERT INTO installation (mode, account_id, instance, clock_offset)"
-        " VALUES ('live', 'acct', 'inst', '1 second')",
+        (
+            "INSERT INTO installation (mode, account_id, instance, clock_offset)"
+            " VALUES ('live', 'acct', 'inst', '1 second')"
+        ),
         "clock_is_real",
     ),
     (
-        "INSERT INTO installation (mode, account_id, instance, clock_offset)"
-        " VALUES ('sandbox', 'acct', 'inst', '-1 second')",
+        (
+            "INSERT INTO installation (mode, account_id, instance, clock_offset)"
+            " VALUES ('sandbox', 'acct', 'inst', '-1 second')"
+        ),
         "installation_clock_offset_check",
     ),
     (
-        "INSERT INTO installation (only_one, mode, account_id, instance)"
-        " VALUES (false, 'live', 'acct', 'inst')",
+        (
+            "INSERT INTO installation (only_one, mode, account_id, instance)"
+            " VALUES (false, 'live', 'acct', 'inst')"
+        ),
         "installation_only_one_check",
     ),
     (
-        "INSERT INTO ledger_transfers (source_id, kind, payment_id, at)"
-        " VALUES ('pay_a', 'capture', 'pay_a', now())",
+        (
+            "INSERT INTO ledger_transfers (source_id, kind, payment_id, at)"
+            " VALUES ('pay_a', 'capture', 'pay_a', now())"
+        ),
         "ledger_transfers_posted_once",
     ),
     (
-        "INSERT INTO audit_changes (entity_kind, entity_id, version, at, by, event, before, after,"
-        " facts) VALUES ('job', 'job_a', 2, now(), 'x', 'x', 'paid', 'paid', '{}')",
+        (
+            "INSERT INTO audit_changes (entity_kind, entity_id, version, at, by, event, before, after,"
+            " facts) VALUES ('job', 'job_a', 2, now(), 'x', 'x', 'paid', 'paid', '{}')"
+        ),
         "audit_changes_pkey",
     ),
     (
-        "INSERT INTO refunds (id, payment_id, job_id, amount_minor, currency, reason,"
-        " requested_by, created_at, state, checks, version)"
-        " VALUES ('ref_a', 'pay_a', 'job_b', 1, 'usd', 'requested', 'x', now(), 'requested', 0, 1)",
+        (
+            "INSERT INTO refunds (id, payment_id, job_id, amount_minor, currency, reason,"
+            " requested_by, created_at, state, checks, version)"
+            " VALUES ('ref_a', 'pay_a', 'job_b', 1, 'usd', 'requested', 'x', now(), 'requested', 0, 1)"
+        ),
         "refunds_payment_id_job_id_fkey",
     ),
 ]
@@ -270,48 +283,22 @@ async def test_payloads_are_kept_with_lz4_where_the_server_has_it(raw: Raw) -> N
 
 
 PLANS: Final = [
-    (
-        "SELECT id FROM jobs WHERE waits_since <= now() ORDER BY waits_since, id LIMIT 1",
-        "jobs_waiting",
-    ),
-    (
-        "SELECT id FROM jobs WHERE state IN ('paid', 'processing') AND deadline_at <= now()"
-        " ORDER BY deadline_at, id LIMIT 9",
-        "jobs_overdue",
-    ),
-    (
-        "SELECT id FROM jobs WHERE state = 'processing' AND attempts >= max_attempts"
-        " AND lease_expires_at <= now() ORDER BY lease_expires_at, id LIMIT 9",
-        "jobs_exhausted",
-    ),
-    (
-        "SELECT id FROM payments WHERE state IN ('pending', 'awaiting_funds')"
-        " AND session_id IS NOT NULL AND check_due_at <= now() ORDER BY check_due_at LIMIT 9",
-        "payments_check_due",
-    ),
-    (
-        "SELECT id FROM refunds WHERE state IN ('submitted', 'pending', 'requires_action')"
-        " AND check_due_at <= now() ORDER BY check_due_at LIMIT 9",
-        "refunds_check_due",
-    ),
-    (
-        "SELECT id FROM outbox WHERE ready_at <= now() ORDER BY ready_at, ordinal LIMIT 9",
-        "outbox_ready",
-    ),
-    (
-        "SELECT event_id FROM inbox WHERE ready_at <= now() ORDER BY ready_at, event_id LIMIT 9",
-        "inbox_ready",
-    ),
+    (jobs.SELECT_CLAIMABLE, [NOW, NOW, None], "jobs_waiting"),
+    (jobs.SELECT_OVERDUE, [NOW, 9], "jobs_overdue"),
+    (jobs.SELECT_EXHAUSTED, [NOW, 9], "jobs_exhausted"),
+    (payments.SELECT_CHECK_DUE, [NOW, 9], "payments_check_due"),
+    (refunds.SELECT_CHECK_DUE, [NOW, 9], "refunds_check_due"),
+    (outbox.CLAIM, [NOW, 9, NOW, MINUTE], "outbox_ready"),
+    (outbox.CLAIM, [NOW, 9, NOW, MINUTE], "outbox_open_of_payment"),
+    (inbox.CLAIM, [NOW, 9, MINUTE], "inbox_ready"),
 ]
 
 
-@pytest.mark.parametrize(("query", "index"), PLANS)
-async def test_claims_and_sweeps_read_an_index_of_just_the_open_rows(
-    raw: Raw, query: str, index: str
+@pytest.mark.parametrize(("query", "arguments", "index"), PLANS)
+async def test_claims_and_sweeps_can_do_with_an_index_of_just_the_open_rows(
+    raw: Raw, query: str, arguments: list[object], index: str
 ) -> None:
-    await raw.execute(
-        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off"
-    )
-    plan = await raw.fetch(f"EXPLAIN {query}")
+    await raw.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+    plan = await raw.fetch(f"EXPLAIN {query}", *arguments)
 
-    assert any(index in row[0] for row in plan)
+    assert any(f"using {index} on" in row[0] for row in plan)

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.postgres.errors import RefusedByDatabase
-from adapters.postgres.pool import Pool, connection_of, open_pool, settings_of
+from adapters.postgres.pool import Pool, Role, connection_of, open_pool
 from adapters.postgres.retries import TRIES_MAX
 from adapters.postgres.unit_of_work import (
     Postgres,
@@ -137,9 +137,8 @@ async def test_what_a_constraint_refuses_is_a_bug_and_not_an_outage(postgres: Po
 
 
 @pytest.mark.parametrize("role", ["api", "background"])
-async def test_a_session_waits_for_nothing_for_ever(database_dsn: str, role: str) -> None:
-    wanted = settings_of(role)  # type: ignore[arg-type]
-    async with open_pool(database_dsn, size=1, role=role) as pool:  # type: ignore[arg-type]
+async def test_a_session_waits_for_nothing_for_ever(database_dsn: str, role: Role) -> None:
+    async with open_pool(database_dsn, size=1, role=role) as pool:
         rows = await pool.fetch("SELECT name, setting, unit FROM pg_settings")
 
     found = {row["name"]: row["setting"] for row in rows}
@@ -148,7 +147,7 @@ async def test_a_session_waits_for_nothing_for_ever(database_dsn: str, role: str
     assert found["idle_in_transaction_session_timeout"] == "10000"
     assert found["synchronous_commit"] == "on"
     assert found["TimeZone"] == "UTC"
-    assert found["application_name"] == wanted["application_name"]
+    assert found["application_name"] == f"counterfoil {role}"
 
 
 # What is repeated
@@ -205,6 +204,33 @@ async def test_a_failure_that_does_not_pass_is_storage_unavailable(
         await postgres.atomically(step)
 
     assert steps.begun == TRIES_MAX
+
+
+LOST: Final = [
+    asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
+    asyncpg.InterfaceError("cannot perform operation: connection is closed"),
+    # What the driver says of one that was told to end and has not been closed yet.
+    asyncpg.InternalClientError("cannot switch to state 15; another operation is in progress"),
+    asyncpg.OutdatedSchemaCacheError("a type was changed"),
+    asyncpg.InvalidCachedStatementError("cached plan must not change result type"),
+    ConnectionResetError(),
+    FileNotFoundError("the socket is gone"),
+    TimeoutError(),
+]
+
+
+@pytest.mark.parametrize("lost", LOST, ids=repr)
+async def test_however_the_driver_says_that_a_connection_is_lost_the_step_is_repeated(
+    postgres: Postgres, steps: Steps, lost: Exception
+) -> None:
+    async def step(work: Work) -> None:
+        await steps.add_job(work)
+        if steps.begun == 1:
+            raise lost
+
+    await postgres.atomically(step)
+
+    assert steps.begun == 2
 
 
 async def test_a_bug_is_not_repeated(postgres: Postgres, steps: Steps) -> None:

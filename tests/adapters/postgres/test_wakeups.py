@@ -46,17 +46,21 @@ async def test_committed_work_rings_its_own_bell_once(
     step: Callable[[Work], Awaitable[None]],
 ) -> None:
     others = {"jobs", "inbox", "outbox"} - {channel}
-    async with PostgresWakeups(database_dsn) as wakeups, wakeups.bell(channel) as bell:
-        async with wakeups.bell(others.pop()) as another, wakeups.bell(channel) as same:
-            for each in (bell, another, same):
-                await settle(each)
+    async with (
+        PostgresWakeups(database_dsn) as wakeups,
+        wakeups.bell(channel) as bell,
+        wakeups.bell(channel) as same,
+        wakeups.bell(others.pop()) as another,
+    ):
+        for each in (bell, same, another):
+            await settle(each)
 
-            await postgres.atomically(step)
+        await postgres.atomically(step)
 
-            assert await bell.wait(SOON_S)
-            assert await same.wait(SOON_S)
-            assert not await bell.wait(NOT_AT_ALL_S)
-            assert not await another.wait(0)
+        assert await bell.wait(SOON_S)
+        assert await same.wait(SOON_S)
+        assert not await bell.wait(NOT_AT_ALL_S)
+        assert not await another.wait(0)
 
 
 async def test_work_that_was_rolled_back_rings_nothing(

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -12,7 +13,9 @@ import aiohttp
 import pytest
 import stripe
 
+from entrypoints.stripe_sandbox.app import serve
 from entrypoints.stripe_sandbox.disk import Disk, StateInUse
+from entrypoints.stripe_sandbox.settings import SandboxSettings
 from tests.entrypoints.stripe_sandbox.conftest import SECRET, Control, Shop, World, sdk, until
 
 PROGRAM = """
@@ -123,4 +126,41 @@ async def test_two_sandboxes_cannot_share_a_directory(tmp_path: Path) -> None:
         Disk(tmp_path)
 
     await first.close()
+    await Disk(tmp_path).close()
+
+
+async def test_a_disk_that_was_full_loses_nothing_once_there_is_room(tmp_path: Path) -> None:
+    disk = Disk(tmp_path)
+    disk._connection.execute("PRAGMA max_page_count = 1")
+    disk.stage([("charge", "ch_1", {"id": "ch_1", "padding": "x" * 100_000})], hurried=True)
+
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        await disk.durable()
+    disk._connection.execute("PRAGMA max_page_count = 100000")
+    await disk.durable()
+    await disk.close()
+
+    again = Disk(tmp_path)
+    assert [object_id for _, object_id, _ in again.load()] == ["ch_1"]
+    await again.close()
+
+
+async def test_serving_ends_cleanly_when_cancelled_even_with_a_request_held(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(
+        serve(SandboxSettings(state_dir=tmp_path), host="127.0.0.1", port=0, ready=ready.set_result)
+    )
+    url = await ready
+    await Control(http, url).post("/faults", kind="timeout_before")
+    held = asyncio.create_task(http.get(f"{url}/v1/account"))
+    await asyncio.sleep(0.1)
+
+    serving.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(serving, 2)
+    with pytest.raises(aiohttp.ClientError):
+        await held
     await Disk(tmp_path).close()

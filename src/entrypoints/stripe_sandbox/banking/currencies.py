@@ -6,8 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 SUPPORTED: Final = frozenset(
-    # A table is for reading: one code a line would be a page of them.
-    (
+    (  # noqa: SIM905  a table is for reading: one code a line would be a page of them
         "usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd "
         "bwp byn bzd cad cdf chf clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp "
         "gel gip gmd gnf gtq gyd hkd hnl htg huf idr ils inr isk jmd jod jpy kes kgs khr kmf krw "
