@@ -24,7 +24,7 @@ import attrs
 import prices
 from aiohttp import web
 from counterfoil_api import Api, Refused, Unanswered, insist
-from pictures import BadPicture, Size, measure
+from pictures import RESULT_PIXELS_MAX, BadPicture, Size, measure
 
 FACTORS: Final = {"image-upscale-2x": 2, "image-upscale-4x": 4}
 ENDINGS: Final = {"image/png": ".png", "image/jpeg": ".jpg"}
@@ -32,7 +32,7 @@ GOOD_CARD: Final = "4242424242424242"
 STAND_IN: Final = Size(800, 600)
 """What a file that is no picture is said to be, so that one can see the money come back."""
 
-POLL_S: Final = 0.5
+POLL_S: Final = 0.25
 DOWNLOAD_TIMEOUT_S: Final = 120.0
 NOT_FOUND: Final = 404
 
@@ -188,7 +188,7 @@ class Customer:
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         try:
             await self._download(result, part)
-            size = measure(part)
+            size = measure(part, pixels_max=RESULT_PIXELS_MAX)
             if size != promised:
                 raise PromiseBroken(f"the picture is {size}, not {promised}")
             part.replace(target)

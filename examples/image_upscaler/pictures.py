@@ -17,6 +17,9 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 """What is read. The fewer decoders, the fewer holes."""
 
+SOURCE_PIXELS_MAX: Final = 50_000_000
+RESULT_PIXELS_MAX: Final = 200_000_000
+
 ON_ITS_SIDE: Final = frozenset({5, 6, 7, 8})
 """The EXIF orientations that swap width and height."""
 
@@ -45,27 +48,28 @@ class Size:
         return f"{self.width}×{self.height}"
 
 
-def measure(path: Path) -> Size:
-    """Read no more than is needed for the size; raise BadPicture."""
-    with opened(path) as picture:
+def measure(path: Path, *, pixels_max: int = SOURCE_PIXELS_MAX) -> Size:
+    """Return the size of the picture as it is shown; raise BadPicture."""
+    with opened(path, pixels_max) as picture:
         return size_of(picture)
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: Path, pixels_max: int = SOURCE_PIXELS_MAX) -> Iterator[Image.Image]:
     """Open *path* and decode nothing yet. Whatever goes wrong inside is a BadPicture too.
 
-    Decoders raise all sorts of errors for damaged files. A file that claims more pixels than
-    Image.MAX_IMAGE_PIXELS is refused before any memory is taken for them.
+    Decoders raise all sorts of errors for damaged files. A file that claims more than
+    *pixels_max* is refused before any memory is taken for them.
     """
-    with _told_apart(otherwise="not_an_image"):
+    with _told_apart("not_an_image", pixels_max):
         picture = Image.open(path, formats=FORMATS)
-    with picture, _told_apart(otherwise="damaged_image"):
+    with picture, _told_apart("damaged_image", pixels_max):
         yield picture
 
 
 @contextmanager
-def _told_apart(*, otherwise: str) -> Iterator[None]:
+def _told_apart(otherwise: str, pixels_max: int) -> Iterator[None]:
+    usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, pixels_max
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -78,6 +82,8 @@ def _told_apart(*, otherwise: str) -> Iterator[None]:
         raise BadPicture("too_large") from None
     except Exception as error:
         raise BadPicture(otherwise) from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = usual
 
 
 def size_of(picture: Image.Image) -> Size:

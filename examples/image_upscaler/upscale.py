@@ -18,14 +18,12 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import attrs
-from pictures import BadPicture, Size, opened, size_of
+from pictures import RESULT_PIXELS_MAX, BadPicture, Size, opened, size_of
 from PIL import Image, ImageOps
 
 Report: TypeAlias = Callable[[int, int], None]
 """Takes the step just done, and how many there are."""
 
-SOURCE_PIXELS_MAX: Final = 50_000_000
-RESULT_PIXELS_MAX: Final = 200_000_000
 JPEG_SIDE_MAX: Final = 65_535
 
 STRIPS_MAX: Final = 50
@@ -137,7 +135,6 @@ def _write(picture: Image.Image, prepared: Prepared, target: Path) -> Any:
 
 
 def main(source: str, factor: str, width: str, height: str, target: str) -> None:
-    Image.MAX_IMAGE_PIXELS = SOURCE_PIXELS_MAX
     paid_for = Size(int(width), int(height))
     try:
         done = upscale(Path(source), int(factor), paid_for, Path(target), _report)

@@ -103,6 +103,8 @@ RAW = [
     (b'{"amount": 1e999}', 400),
     (b"[" * 100_000, 400),
     (b"\xff\xfe", 400),
+    (rb'{"offer": "a\u0000"}', 400),
+    (rb'{"offer": "thumbnail", "metadata": {"a\ud800": "b"}}', 400),
     (b'{"offer": "' + b"x" * 1_048_576 + b'"}', 413),
 ]
 
@@ -202,6 +204,7 @@ async def test_only_those_concerned_see_a_purchase(house: House) -> None:
     assert (await house.get(guests, token=other["access_token"])).status == 404
     assert (await house.get(guests, token=owner)).status == 404
     absent = await house.get("/api/jobs/job_absent", token=owner)
+    assert (await house.get("/api/jobs/job%00", token=owner)).status == 404
     foreign = await house.get(guests, token=owner)
     assert absent.body["type"] == foreign.body["type"]
 

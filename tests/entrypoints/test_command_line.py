@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from entrypoints.cli.commands import main
 
 
 @pytest.fixture(autouse=True)
-def empty_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def empty_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COUNTERFOIL_DATA_DIR", str(tmp_path / "data"))
+    handlers = logging.getLogger().handlers[:]
+    yield
+    # Commands set up logging for the process; what they log to is closed after the test.
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
 
 
 COMMANDS = ["run", "api", "background", "sandbox", "migrate", "check", "token", "offers", "refund"]

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
-from pictures import BadPicture, Size, measure
+from pictures import RESULT_PIXELS_MAX, BadPicture, Size, measure
 from PIL import Image
 from upscale import upscale
 
@@ -97,6 +97,16 @@ def test_a_result_that_would_be_too_large_is_refused_before_it_is_made(tmp_path:
 
     with pytest.raises(BadPicture, match="too_large"):
         upscale(source, 4, Size(5000, 3000), tmp_path / "target", no_report)
+
+
+def test_what_is_too_large_to_send_may_still_be_received(tmp_path: Path) -> None:
+    poster = tmp_path / "poster.png"
+    Image.new("1", (12_000, 10_000)).save(poster, compress_level=1)
+
+    with pytest.raises(BadPicture, match="too_large"):
+        measure(poster)
+
+    assert measure(poster, pixels_max=RESULT_PIXELS_MAX) == Size(12_000, 10_000)
 
 
 def test_a_photograph_taken_on_its_side_is_measured_and_delivered_upright(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from domain.payments.model import CheckoutReport, Payment
 from domain.payments.policy import checked, events_of, noted
 from domain.payments.ports import PaymentGateway
 from domain.refunds.model import RefundReason
+from domain.refunds.policy import everything_went_back
 from domain.refunds.use_cases import StageAutomaticRefund
 from domain.shared.ids import EffectId, IdFactory, JobId, PaymentId
 from domain.shared.work import Atomically
@@ -137,7 +138,9 @@ async def _abandoned(work: CollectionWork, job: Job, payment: Payment) -> None:
         gone = j.PaymentAbandoned(
             at=work.moment.now, by=PROVIDER, payment_id=payment.id, reason=payment.state
         )
-        await work.jobs.save(job.apply(gone))
+        job = await work.jobs.save(job.apply(gone))
+        if everything_went_back(of_job):
+            await work.jobs.save(job.apply(j.MoneyReturned(at=work.moment.now, by=PROVIDER)))
 
 
 def _received(work: CollectionWork, job: Job, payment: Payment) -> j.PaymentReceived:

@@ -19,6 +19,7 @@ from domain.refunds.model import RefundReason
 from domain.refunds.policy import refundable
 from domain.refunds.ports import RefundWork
 from domain.refunds.use_cases import StageAutomaticRefund
+from domain.shared.errors import StorageUnavailable
 from domain.shared.ids import IdFactory, JobId
 from domain.shared.work import Atomically
 
@@ -197,7 +198,8 @@ def _or_refuse(job_id: JobId, state: JobState | None) -> JobState:
 class FailOverdueJobs:
     """Fail jobs past their deadline, and jobs whose last lease ran out, and give the money back.
 
-    Returns how many. One unit of work per job: one that cannot be failed keeps no other.
+    Returns how many. One unit of work per job: one that cannot be failed keeps no other, and is
+    raised, in an ExceptionGroup, after them.
     """
 
     atomically: Atomically[RefundWork]
@@ -206,9 +208,16 @@ class FailOverdueJobs:
     async def __call__(self, limit: int) -> int:
         overdue = await self.atomically(lambda work: work.jobs.overdue(limit))
         exhausted = await self.atomically(lambda work: work.jobs.exhausted(limit))
-        failed = 0
+        failed, broken = 0, list[Exception]()
         for job_id in [*overdue, *exhausted]:
-            failed += await self._fail(job_id)
+            try:
+                failed += await self._fail(job_id)
+            except StorageUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001  a bug about one job is raised after the rest
+                broken.append(error)
+        if broken:
+            raise ExceptionGroup("some jobs could not be failed", broken)
         return failed
 
     async def _fail(self, job_id: JobId) -> bool:

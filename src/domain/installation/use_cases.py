@@ -7,6 +7,7 @@ import attrs
 from domain.installation.errors import ClockIsReal, WrongDatabase
 from domain.installation.model import Installation
 from domain.installation.ports import InstallationWork
+from domain.shared.errors import Flaw, Invalid
 from domain.shared.ids import IdFactory
 from domain.shared.work import Atomically
 
@@ -56,6 +57,9 @@ class AdvanceClock:
     atomically: Atomically[InstallationWork]
 
     async def __call__(self, by: timedelta) -> timedelta:
+        if by < timedelta(0):
+            raise Invalid([Flaw("", "the clock moves forward only: what has happened stays so")])
+
         async def step(work: InstallationWork) -> timedelta | None:
             found = await work.installations.find()
             if found is None or found.mode != "sandbox":

@@ -27,6 +27,9 @@ READY_WITHIN_S: Final = 90.0
 STOP_WITHIN_S: Final = 28.0
 RESTART_AFTER_S: Final = 1.0
 WORKER_TOKEN_LASTS_S: Final = 30 * 86_400
+BUY_SOMETHING: Final = (
+    ".venv/bin/python examples/image_upscaler/buy.py examples/image_upscaler/sample.jpg"
+)
 ONE_OF_OURS: Final = (sys.executable, "-m", "entrypoints")
 
 
@@ -187,7 +190,7 @@ def _greeting(settings: Settings) -> str:
     if settings.is_sandbox:
         lines += [
             f"  Stripe sandbox  {settings.stripe.base_url}/",
-            "  Buy something   .venv/bin/python examples/image_upscaler/buy.py PICTURE",
+            f"  Buy something   {BUY_SOMETHING}",
         ]
     lines += ["  Stop            Ctrl-C", ""]
     return "\n".join(lines)

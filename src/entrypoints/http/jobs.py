@@ -24,6 +24,8 @@ routes = web.RouteTableDef()
 POLL_S: Final = 1.0
 """How often a waiting worker looks by itself: wake-ups are hints, and may be lost."""
 
+SHORT_PAUSE_S: Final = 0.02
+
 LeaseToken = Annotated[str, msgspec.Meta(max_length=200)]
 
 
@@ -54,14 +56,14 @@ class FailBody(Request):
     retryable: bool
 
 
-@routes.get("/api/jobs/{job_id}")
+@routes.get("/api/jobs/{job_id:[A-Za-z0-9_]+}")
 async def read_job(request: web.Request) -> web.Response:
     caller = await caller_of(request)
     view = await request.app[APPLICATION].read_job(_job_id(request), caller=caller)
     return json_response(render_job(view))
 
 
-@routes.post("/api/jobs/{job_id}/checkout-session")
+@routes.post("/api/jobs/{job_id:[A-Za-z0-9_]+}/checkout-session")
 async def pay_again(request: web.Request) -> web.Response:
     caller = await caller_of(request)
     body = await _read_nothing(request)
@@ -73,7 +75,7 @@ async def pay_again(request: web.Request) -> web.Response:
     return await keyed(request, caller, body, run)
 
 
-@routes.post("/api/jobs/{job_id}/cancel")
+@routes.post("/api/jobs/{job_id:[A-Za-z0-9_]+}/cancel")
 async def cancel(request: web.Request) -> web.Response:
     caller = await caller_of(request)
     body = await _read_nothing(request)
@@ -99,7 +101,7 @@ async def lease(request: web.Request) -> web.Response:
 async def _lease_within(request: web.Request, worker: Actor, body: LeaseBody) -> Assignment | None:
     """Look, and look again whenever there may be work, until *wait_s* is over."""
     application, clock = request.app[APPLICATION], asyncio.get_running_loop().time
-    ends_at = clock() + body.wait_s
+    ends_at, pause_s = clock() + body.wait_s, POLL_S
     async with application.wakeups.bell("jobs") as bell:
         while True:
             assignment = await application.lease_job(
@@ -108,13 +110,16 @@ async def _lease_within(request: web.Request, worker: Actor, body: LeaseBody) ->
             left_s = ends_at - clock()
             if assignment is not None or left_s <= 0 or request.app[STOPPING].is_set():
                 return assignment
-            await bell.wait(min(left_s, POLL_S))
+            rung = await bell.wait(min(left_s, pause_s))
+            # Right after it was paid a job may be locked for a moment, by the next event of the
+            # same payment: then it was skipped just now, and nobody rings again.
+            pause_s = SHORT_PAUSE_S if rung else min(pause_s * 2, POLL_S)
             if request.transport is None or request.transport.is_closing():
                 # Nobody is there any more to do the job we would hand out.
                 return None
 
 
-@routes.post("/api/jobs/{job_id}/heartbeat")
+@routes.post("/api/jobs/{job_id:[A-Za-z0-9_]+}/heartbeat")
 async def heartbeat(request: web.Request) -> web.Response:
     await with_role(request, "worker")
     body = await read_json(request, HeartbeatBody)
@@ -127,7 +132,7 @@ async def heartbeat(request: web.Request) -> web.Response:
     return json_response({"lease_expires_at": timestamp(expires_at)})
 
 
-@routes.post("/api/jobs/{job_id}/complete")
+@routes.post("/api/jobs/{job_id:[A-Za-z0-9_]+}/complete")
 async def complete(request: web.Request) -> web.Response:
     worker = await with_role(request, "worker")
     body = await read_json(request, CompleteBody)
@@ -142,7 +147,7 @@ async def complete(request: web.Request) -> web.Response:
     return await keyed(request, await caller_of(request), body, run)
 
 
-@routes.post("/api/jobs/{job_id}/fail")
+@routes.post("/api/jobs/{job_id:[A-Za-z0-9_]+}/fail")
 async def fail(request: web.Request) -> web.Response:
     worker = await with_role(request, "worker")
     body = await read_json(request, FailBody)

@@ -74,7 +74,31 @@ def strict_json(raw: bytes) -> dict[str, Any]:
         raise Malformed("The body must be a JSON object")
     if _depth(value) > DEPTH_MAX:
         raise Malformed(f"The body is nested deeper than {DEPTH_MAX}")
+    if not all(map(is_storable, _texts(value))):
+        raise Malformed(
+            "The body has a character no text may hold: U+0000 or half a surrogate pair"
+        )
     return value
+
+
+def is_storable(text: str) -> bool:
+    """Whether *text* can be written in UTF-8, and kept by a database that ends texts with NUL."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for key, inner in value.items():
+                yield key
+                yield from _texts(inner)
+        case list():
+            for inner in value:
+                yield from _texts(inner)
+        case _:
+            return
 
 
 def _reason(error: Exception) -> str:

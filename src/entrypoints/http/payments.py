@@ -97,7 +97,7 @@ async def _open(
     return await application.open_checkout(purchase, caller=caller, request=keyed_request)
 
 
-@routes.get("/api/payments/status/{session_id}")
+@routes.get("/api/payments/status/{session_id:[A-Za-z0-9_]+}")
 async def payment_status(request: web.Request) -> web.Response:
     caller = await caller_of(request)
     view = await request.app[APPLICATION].read_payment(

@@ -10,6 +10,7 @@ from adapters.postgres.pool import Pool, open_pool
 from adapters.postgres.retries import Persistence
 from adapters.postgres.unit_of_work import Postgres
 from tests.adapters.postgres.proxy import Proxy
+from tests.adapters.postgres.stage import Steps
 
 
 @pytest.fixture
@@ -35,6 +36,11 @@ async def raw(database_dsn: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Rec
 async def proxy(database_dsn: str) -> AsyncIterator[Proxy]:
     async with AsyncExitStack() as stack:
         yield await stack.enter_async_context(Proxy.before(database_dsn))
+
+
+@pytest.fixture
+def steps() -> Steps:
+    return Steps()
 
 
 def quick(pool: Pool) -> Postgres:

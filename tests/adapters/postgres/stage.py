@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+import asyncpg
 import attrs
 
-from adapters.postgres.unit_of_work import PostgresWork
+from adapters.postgres.unit_of_work import Postgres, PostgresWork
+from domain.jobs.lifecycle import JobState
 from domain.jobs.model import Job
 from domain.payments.model import Payment
+from domain.shared.ids import JobId
 from tests.builders import (
     a_quote,
     a_session,
@@ -36,3 +39,31 @@ async def a_paid_job(work: Work, name: str = "a") -> tuple[Job, Payment]:
         payment_id=payment.id, run_at=now.lease_now, deadline_at=now.now + job.terms.delivery_time
     )
     return await work.jobs.save(job.apply(paid)), payment
+
+
+@attrs.define
+class Steps:
+    """Counts how often a step is begun."""
+
+    begun: int = 0
+
+    async def add_job(self, work: Work) -> None:
+        self.begun += 1
+        await work.jobs.add(an_order())
+
+    async def pay(self, work: Work) -> JobState:
+        """Safe to repeat, as every step is: what has happened already is not done again."""
+        self.begun += 1
+        job = await work.jobs.get(JobId("job_a"))
+        if job.state is JobState.PENDING:
+            job = await work.jobs.save(job.apply(payment_received()))
+        return job.state
+
+
+async def state_of(postgres: Postgres, job_id: str = "job_a") -> JobState:
+    return (await postgres.atomically(lambda work: work.jobs.get(JobId(job_id)))).state
+
+
+async def versions(raw: asyncpg.Connection[asyncpg.Record]) -> list[int]:
+    rows = await raw.fetch("SELECT version FROM audit_changes WHERE entity_kind = 'job' ORDER BY 1")
+    return [row["version"] for row in rows]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Final
 
 import asyncpg
-import attrs
 import pytest
 from structlog.testing import capture_logs
 
 from adapters.postgres.errors import RefusedByDatabase
-from adapters.postgres.pool import Pool, Role, connection_of, open_pool
+from adapters.postgres.pool import Pool, Role, open_pool
 from adapters.postgres.retries import TRIES_MAX
 from adapters.postgres.unit_of_work import (
     Postgres,
@@ -26,47 +24,19 @@ from domain.jobs.lifecycle import JobState
 from domain.ledger.policy import capture
 from domain.shared.errors import StorageUnavailable
 from domain.shared.ids import JobId
-from tests.adapters.postgres.conftest import quick
-from tests.adapters.postgres.proxy import Cut, Proxy
-from tests.adapters.postgres.stage import Work, a_paid_job, an_unpaid_job
+from tests.adapters.postgres.stage import (
+    Steps,
+    Work,
+    a_paid_job,
+    an_unpaid_job,
+    state_of,
+    versions,
+)
 from tests.builders import NOW, PRICE, an_order, payment_received
 
 RAISE: Final = """
     DO $$ BEGIN RAISE EXCEPTION 'as planned' USING ERRCODE = '{}'; END $$
 """
-
-
-@attrs.define
-class Steps:
-    """Counts how often a step is begun."""
-
-    begun: int = 0
-
-    async def add_job(self, work: Work) -> None:
-        self.begun += 1
-        await work.jobs.add(an_order())
-
-    async def pay(self, work: Work) -> JobState:
-        """Safe to repeat, as every step is: what has happened already is not done again."""
-        self.begun += 1
-        job = await work.jobs.get(JobId("job_a"))
-        if job.state is JobState.PENDING:
-            job = await work.jobs.save(job.apply(payment_received()))
-        return job.state
-
-
-@pytest.fixture
-def steps() -> Steps:
-    return Steps()
-
-
-async def state_of(postgres: Postgres, job_id: str = "job_a") -> JobState:
-    return (await postgres.atomically(lambda work: work.jobs.get(JobId(job_id)))).state
-
-
-async def versions(raw: asyncpg.Connection[asyncpg.Record]) -> list[int]:
-    rows = await raw.fetch("SELECT version FROM audit_changes WHERE entity_kind = 'job' ORDER BY 1")
-    return [row["version"] for row in rows]
 
 
 # What a unit of work is
@@ -337,120 +307,3 @@ async def test_under_serializable_isolation_whoever_came_second_is_repeated(pool
         JobState.PAID,
         JobState.PENDING,
     }
-
-
-# What is not known
-
-
-@pytest.fixture
-async def behind_proxy(proxy: Proxy) -> AsyncIterator[Postgres]:
-    async with open_pool(proxy.dsn, size=2, role="api") as pool:
-        yield quick(pool)
-
-
-@pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.AFTER])
-async def test_a_connection_lost_at_commit_says_nothing_and_the_step_happens_once(
-    behind_proxy: Postgres,
-    proxy: Proxy,
-    raw: asyncpg.Connection[asyncpg.Record],
-    steps: Steps,
-    cut: Cut,
-) -> None:
-    await behind_proxy.atomically(an_unpaid_job)
-    proxy.plan.append(cut)
-
-    assert await behind_proxy.atomically(steps.pay) is JobState.PAID
-
-    assert steps.begun == 2
-    assert await versions(raw) == [1, 2]
-
-
-@pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.AFTER])
-async def test_the_same_when_something_was_added(
-    behind_proxy: Postgres,
-    proxy: Proxy,
-    raw: asyncpg.Connection[asyncpg.Record],
-    steps: Steps,
-    cut: Cut,
-) -> None:
-    proxy.plan.append(cut)
-
-    await behind_proxy.atomically(steps.add_job)
-
-    assert steps.begun == 2
-    assert await versions(raw) == [1]
-
-
-async def test_a_task_cancelled_at_commit_is_never_repeated(
-    behind_proxy: Postgres, proxy: Proxy, steps: Steps
-) -> None:
-    proxy.plan.append(Cut.STALL)
-
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.3):
-            await behind_proxy.atomically(steps.add_job)
-    proxy.go_on.set()
-    await asyncio.sleep(0.2)
-
-    assert steps.begun == 1
-
-
-async def test_a_database_that_is_away_is_storage_unavailable_and_its_return_is_noticed(
-    behind_proxy: Postgres, proxy: Proxy, steps: Steps
-) -> None:
-    await behind_proxy.atomically(an_unpaid_job)
-    proxy.go_down()
-
-    with pytest.raises(StorageUnavailable):
-        await behind_proxy.atomically(steps.pay)
-    assert steps.begun == 0
-
-    proxy.up = True
-    assert await behind_proxy.atomically(steps.pay) is JobState.PAID
-
-
-# What takes too long
-
-
-async def test_an_exhausted_pool_is_storage_unavailable_within_two_seconds(
-    database_dsn: str, steps: Steps
-) -> None:
-    async with open_pool(database_dsn, size=1, role="api") as pool, connection_of(pool):
-        async with asyncio.timeout(2.9):
-            with pytest.raises(StorageUnavailable, match="No connection"):
-                await Postgres(pool).atomically(steps.add_job)
-
-    assert steps.begun == 0
-
-
-async def test_a_lock_somebody_keeps_is_storage_unavailable(
-    postgres: Postgres, raw: asyncpg.Connection[asyncpg.Record], steps: Steps
-) -> None:
-    await postgres.atomically(an_unpaid_job)
-
-    async def impatient(work: Work) -> None:
-        await work.jobs.connection.execute("SET LOCAL lock_timeout = '20ms'")
-        await steps.pay(work)
-
-    async with raw.transaction():
-        await raw.execute("SELECT FROM jobs FOR UPDATE")
-        with pytest.raises(StorageUnavailable):
-            await postgres.atomically(impatient)
-
-    assert steps.begun == TRIES_MAX
-    assert await state_of(postgres) is JobState.PENDING
-
-
-async def test_a_database_gone_read_only_is_left_for_the_one_that_took_over(
-    postgres: Postgres, raw: asyncpg.Connection[asyncpg.Record], steps: Steps
-) -> None:
-    name = await raw.fetchval("SELECT current_database()")
-    await raw.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    await postgres.pool.expire_connections()
-
-    with pytest.raises(StorageUnavailable):
-        await postgres.atomically(steps.add_job)
-    assert steps.begun == 1
-
-    await raw.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-    await postgres.atomically(steps.add_job)

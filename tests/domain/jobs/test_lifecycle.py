@@ -69,12 +69,10 @@ SPEC: list[tuple[str, e.JobEvent, str]] = [
 ]  # fmt: skip
 
 ALLOWED = {(given, when.name) for given, when, _ in SPEC}
-FORBIDDEN = [
-    (state.value, event)
+FORBIDDEN = {
+    state.value: [event for event in EVENTS if (state.value, event.name) not in ALLOWED]
     for state in JobState
-    for event in EVENTS
-    if (state.value, event.name) not in ALLOWED
-]
+}
 
 
 def _named(case: object) -> str:
@@ -94,12 +92,13 @@ def test_a_job_moves_as_the_contract_says(given: str, when: e.JobEvent, then: st
     assert (change.at, change.by, change.version) == (when.at, when.by, moved.version)
 
 
-@pytest.mark.parametrize(("given", "when"), FORBIDDEN, ids=_named)
-def test_a_job_refuses_everything_else_and_stays_as_it_was(given: str, when: e.JobEvent) -> None:
+@pytest.mark.parametrize("given", FORBIDDEN)
+def test_a_job_refuses_everything_else_and_stays_as_it_was(given: str) -> None:
     job = a_job(given)
 
-    with pytest.raises(IllegalTransition):
-        job.apply(when)
+    for when in FORBIDDEN[given]:
+        with pytest.raises(IllegalTransition, match=f"is {given} cannot take {when.name}"):
+            job.apply(when)
 
     assert job == a_job(given)
     assert len(job.changes) == 1

@@ -14,6 +14,7 @@ from domain.ledger.model import Account, Entry, Transfer, TransferKind
 from domain.shared.ids import PaymentId, RefundId
 from domain.shared.money import Money
 from tests.builders import NOW, PRICE
+from tests.domain.properties import tried
 
 PAY, REF = PaymentId("pay_a"), RefundId("ref_a")
 
@@ -146,6 +147,7 @@ STEPS = st.lists(
 )
 
 
+@tried
 @given(captured=st.integers(1, 1000), steps=STEPS)
 def test_after_any_history_the_books_say_where_the_money_is(
     captured: int, steps: list[Callable[[Books], None]]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from domain.offers.model import FieldKind, InputField, InputRule
 from domain.offers.policy import card_number_flaws, input_flaws, looks_like_card_number
+from tests.domain.properties import tried
 
 RULE = InputRule(
     fields={
@@ -156,6 +157,7 @@ def _luhn_digit(body: str) -> str:
     return str(-sum(sum(divmod(number, 10)) for number in doubled) % 10)
 
 
+@tried
 @given(st.from_regex(r"(4[0-9]|5[1-5]|3[47])[0-9]{11,13}", fullmatch=True), st.data())
 def test_any_card_number_is_recognised_and_one_wrong_digit_is_not(
     body: str, data: st.DataObject

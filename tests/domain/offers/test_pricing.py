@@ -15,6 +15,7 @@ from domain.offers.policy import currencies, default_currency, quote
 from domain.shared.errors import Invalid
 from domain.shared.money import AMOUNT_MINOR_MAX, Money
 from tests.builders import an_offer, an_open_offer, an_upscale
+from tests.domain.properties import tried
 
 PICTURE = {"url": "https://x.example/1.png", "width": 4000, "height": 3000}
 
@@ -124,6 +125,7 @@ MARKUPS = st.fractions(min_value=0, max_value=3, max_denominator=100)
 UNITS = st.integers(1, 10_000)
 
 
+@tried
 @given(cost=COSTS, markup=MARKUPS, units=UNITS, divide_by=st.integers(1, 1000))
 def test_nothing_is_ever_sold_below_its_cost_nor_a_whole_unit_above(
     cost: Fraction, markup: Fraction, units: int, divide_by: int
@@ -136,6 +138,7 @@ def test_nothing_is_ever_sold_below_its_cost_nor_a_whole_unit_above(
     assert exact <= price < exact + 1
 
 
+@tried
 @given(cost=COSTS, markup=MARKUPS, units=UNITS, more=st.integers(0, 100), least=st.integers(0, 99))
 def test_more_units_never_cost_less(
     cost: Fraction, markup: Fraction, units: int, more: int, least: int

@@ -15,6 +15,7 @@ from domain.provider_events.lifecycle import EventState
 from domain.provider_events.model import Verdict
 from domain.provider_events.policy import try_again as try_event_again
 from tests.builders import HOUR, NOW, an_effect, an_entry
+from tests.domain.properties import tried
 
 SECOND = timedelta(seconds=1)
 
@@ -41,6 +42,7 @@ def test_waits_double_up_to_an_hour(attempt: int, jitter: float, waits: timedelt
     assert backoff(attempt, jitter) == waits
 
 
+@tried
 @given(attempt=st.integers(1, 10_000), jitter=st.floats(0, 1, exclude_max=True))
 def test_a_wait_is_never_under_half_a_second_nor_over_an_hour(attempt: int, jitter: float) -> None:
     assert 0.5 * SECOND <= backoff(attempt, jitter) <= HOUR

@@ -56,12 +56,10 @@ SPEC: list[tuple[str, e.RefundEvent, str]] = [
 ]  # fmt: skip
 
 ALLOWED = {(given, when.name) for given, when, _ in SPEC}
-FORBIDDEN = [
-    (state.value, event)
+FORBIDDEN = {
+    state.value: [event for event in EVENTS if (state.value, event.name) not in ALLOWED]
     for state in RefundState
-    for event in EVENTS
-    if (state.value, event.name) not in ALLOWED
-]
+}
 
 
 def _named(case: object) -> str:
@@ -80,16 +78,16 @@ def test_a_refund_moves_as_the_contract_says(given: str, when: e.RefundEvent, th
     assert (change.before, change.after, change.event) == (given, then, when.name)
 
 
-@pytest.mark.parametrize(("given", "when"), FORBIDDEN, ids=_named)
-def test_a_refund_refuses_everything_else_and_stays_as_it_was(
-    given: str, when: e.RefundEvent
-) -> None:
+@pytest.mark.parametrize("given", FORBIDDEN)
+def test_a_refund_refuses_everything_else_and_stays_as_it_was(given: str) -> None:
     refund = a_refund(given)
 
-    with pytest.raises(IllegalTransition):
-        refund.apply(when)
+    for when in FORBIDDEN[given]:
+        with pytest.raises(IllegalTransition, match=f"is {given} cannot take {when.name}"):
+            refund.apply(when)
 
     assert refund == a_refund(given)
+    assert len(refund.changes) == 1
 
 
 def test_every_state_is_a_key_and_every_event_is_known_here() -> None:

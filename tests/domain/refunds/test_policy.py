@@ -15,6 +15,7 @@ from domain.refunds.lifecycle import RefundState
 from domain.refunds.model import Refund, RefundReason, RefundReport
 from domain.shared.money import Money
 from tests.builders import HOUR, NOW, PRICE, a_job, a_payment, a_refund
+from tests.domain.properties import tried
 
 COMES_TO_NOTHING = {"failed", "rejected", "cancelled"}
 STATES = st.sampled_from([state.value for state in RefundState])
@@ -25,6 +26,7 @@ def _of(state: str, minor: int, reason: RefundReason = RefundReason.WORK_FAILED)
     return a_refund(state, amount=Money(minor, "usd"), reason=reason)
 
 
+@tried
 @given(refunds=st.lists(st.tuples(STATES, st.integers(1, 100)), max_size=6))
 def test_refundable_is_what_was_captured_and_is_not_spoken_for(
     refunds: list[tuple[str, int]],
@@ -133,6 +135,7 @@ def test_a_word_we_do_not_know_says_nothing(word: str) -> None:
     assert _followed(refund, _report(word)) == refund
 
 
+@tried
 @given(first=st.sampled_from(WORDS), second=st.sampled_from(WORDS))
 def test_the_same_report_twice_changes_nothing_the_second_time(first: str, second: str) -> None:
     once = _followed(_followed(a_refund("submitted"), _report(first)), _report(second))
@@ -197,7 +200,9 @@ def test_the_next_look_comes_later_each_time_and_never_when_it_is_decided() -> N
 @pytest.mark.parametrize(
     ("paid_at", "earned"), [(NOW, True), (NOW + HOUR, True), (NOW + 2 * HOUR, False)]
 )
-def test_money_that_came_after_the_delivery_was_never_earned(paid_at: object, earned: bool) -> None:
+def test_money_that_came_after_the_delivery_was_never_earned(
+    paid_at: datetime, earned: bool
+) -> None:
     payment = attrs.evolve(a_payment("paid", captured=PRICE), paid_at=paid_at)
 
     assert policy.is_earned(DELIVERED, payment) is earned

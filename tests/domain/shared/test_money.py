@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from domain.shared.clock import Moment
 from domain.shared.money import Money, total
 from tests.builders import HOUR, NOW
+from tests.domain.properties import tried
 
 MINOR = st.integers(0, 10**12)
 
@@ -25,6 +26,7 @@ def test_a_currency_is_three_lower_case_letters(currency: str) -> None:
         Money(1, currency)
 
 
+@tried
 @given(a=MINOR, b=MINOR)
 def test_what_is_added_can_be_taken_away_again(a: int, b: int) -> None:
     assert Money(a, "usd").plus(Money(b, "usd")).minus(Money(b, "usd")) == Money(a, "usd")
@@ -41,6 +43,7 @@ def test_currencies_are_never_added_up(add: Any) -> None:
         add(Money(1, "usd"), Money(1, "eur"))
 
 
+@tried
 @given(amounts=st.lists(MINOR, max_size=5))
 def test_a_total_is_the_sum_and_of_nothing_it_is_zero(amounts: list[int]) -> None:
     assert total([Money(a, "jpy") for a in amounts], "jpy") == Money(sum(amounts), "jpy")

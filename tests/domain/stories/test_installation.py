@@ -10,7 +10,8 @@ from domain.installation.errors import ClockIsReal, WrongDatabase
 from domain.installation.model import Installation
 from domain.jobs.errors import LeaseNotCurrent
 from tests.builders import HOUR, MINUTE
-from tests.domain.stories.world import INSTALLATION, World
+from tests.domain.stories.service import INSTALLATION
+from tests.domain.stories.world import World
 
 
 async def test_the_first_boot_stamps_and_the_next_finds_the_stamp(world: World) -> None:

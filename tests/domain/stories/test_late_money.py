@@ -188,3 +188,30 @@ async def test_held_money_is_held_again_when_its_refund_fails_later(world: World
 
 def _provider_id(world: World) -> str:
     return next(iter(world.provider.refunds))
+
+
+async def test_held_money_keeps_a_job_pending_when_its_other_checkout_ends(world: World) -> None:
+    first, _ = await _tried_twice(world)
+
+    world.provider.settle(first.session_id, amount=Money(150, "usd"))
+    await world.settle_down()
+    assert world.states(first) == ("pending", ["held", "expired"], [])
+    await world.refund(first)
+    await world.settle_down()
+
+    assert world.states(first) == ("refunded", ["refunded", "expired"], ["succeeded"])
+
+
+async def test_nor_does_it_matter_which_of_the_two_ends_first(world: World) -> None:
+    first, second = await _tried_twice(world)
+    world.provider.settle(first.session_id, amount=Money(150, "usd"))
+    await world.hear()
+    refund = await world.refund(first)
+    elsewhere = {"intent": world.payment(first).intent_id, "amount": 150, "refund_id": refund.id}
+    await world.apply_refund(await world.provider.create_refund(elsewhere, key="k"))
+    assert world.states(first) == ("pending", ["refunded", "pending"], ["succeeded"])
+
+    world.provider.expire(second.session_id)
+    await world.settle_down()
+
+    assert world.states(first) == ("refunded", ["refunded", "expired"], ["succeeded"])

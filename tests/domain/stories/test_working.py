@@ -228,7 +228,7 @@ async def test_a_worker_that_gave_up_for_now_cannot_finish_after_all(world: Worl
         await world.finish(assignment)
 
 
-async def test_one_broken_job_keeps_no_other_from_being_failed(world: World) -> None:
+async def test_overdue_jobs_are_failed_a_few_at_a_time(world: World) -> None:
     bought = [await world.buy_and_pay() for _ in range(3)]
     world.pass_time(HOUR)
 
@@ -237,6 +237,21 @@ async def test_one_broken_job_keeps_no_other_from_being_failed(world: World) -> 
 
     assert failed == 3
     assert {world.states(each)[0] for each in bought} == {"failed"}
+
+
+async def test_one_broken_job_keeps_no_other_from_being_failed(world: World) -> None:
+    broken, *others = [await world.buy_and_pay() for _ in range(3)]
+    audit = world.memory.tables.changes
+    intact, audit["job", broken.job_id] = audit["job", broken.job_id], ()
+    world.pass_time(HOUR)
+
+    with pytest.raises(ExceptionGroup, match="could not be failed"):
+        await world.fail_overdue_jobs(9)
+
+    assert {world.states(each)[0] for each in others} == {"failed"}
+    world.memory.tables.changes["job", broken.job_id] = intact
+    await world.fail_overdue_jobs(9)
+    assert world.states(broken)[0] == "failed"
 
 
 async def test_a_job_nobody_has_heard_of_is_not_found(world: World) -> None:
