@@ -18,7 +18,6 @@ from typing import Any
 
 import aiohttp
 
-
 NO_CONTENT = 204
 
 

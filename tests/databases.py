@@ -3,6 +3,9 @@
 One server per session (and per worker of pytest-xdist): the embedded one, or, with
 TEST_DATABASE_URL, wherever that leads and may create databases. What is migrated is a template,
 once, and copied.
+
+The adapters are imported where they are used: the domain's tests are collected with this too, and
+must not wait for a database driver.
 """
 
 from __future__ import annotations
@@ -21,9 +24,6 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from adapters.postgres.embedded import attach, create_database, drop_database, remove
-from adapters.postgres.migrate import migrate
-
 DROPPED_AT_ONCE: Final = 16
 
 
@@ -41,6 +41,8 @@ class DatabaseServer:
 
     async def create(self, *, migrated: bool = True) -> tuple[str, str]:
         """The name and the DSN of a new database, which the caller drops."""
+        from adapters.postgres.embedded import create_database
+
         name = f"cft_{secrets.token_hex(8)}"
         template = self.template if migrated else None
         return name, await create_database(self.dsn, name, template=template)
@@ -51,6 +53,8 @@ class DatabaseServer:
             await self.drop_all()
 
     async def drop_all(self) -> None:
+        from adapters.postgres.embedded import drop_database
+
         names, self._done_with = self._done_with, []
         await asyncio.gather(*(drop_database(self.dsn, name) for name in names))
 
@@ -82,6 +86,8 @@ async def bare_database_dsn(database_server: DatabaseServer) -> AsyncIterator[st
 
 @contextmanager
 def _server() -> Iterator[str]:
+    from adapters.postgres.embedded import attach, remove
+
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         yield given
@@ -99,6 +105,9 @@ def _server() -> Iterator[str]:
 
 
 async def _make_template(server: DatabaseServer) -> None:
+    from adapters.postgres.embedded import create_database
+    from adapters.postgres.migrate import migrate
+
     await migrate(await create_database(server.dsn, server.template))
 
 
