@@ -24,7 +24,7 @@ from domain.payments import events as p
 from domain.payments.errors import ProviderMisconfigured, ProviderRefused, ProviderUnavailable
 from domain.payments.lifecycle import PaymentState
 from domain.payments.model import CheckoutReport, Payment
-from domain.payments.policy import checked, events_of, noted
+from domain.payments.policy import events_of, noted, watched
 from domain.payments.ports import PaymentGateway
 from domain.refunds.model import RefundReason
 from domain.refunds.policy import everything_went_back
@@ -86,7 +86,7 @@ class ApplyCheckoutReport:
         events = list(events_of(payment, report, work.moment.now))
         for event in events:
             payment = payment.apply(event)
-        payment = checked(noted(payment, report), work.moment.now)
+        payment = watched(noted(payment, report), work.moment.now)
         payment = await work.payments.save(payment)
         for event in events:
             await self._follow(work, job, payment, event)

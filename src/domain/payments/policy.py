@@ -76,8 +76,15 @@ def next_check(checks: int, now: datetime) -> datetime:
     return now + CHECK_AFTER[min(checks, len(CHECK_AFTER) - 1)]
 
 
+def watched(payment: Payment, now: datetime) -> Payment:
+    """See to it that the provider is asked about a payment for as long as its money may come."""
+    if not payment.is_live:
+        return attrs.evolve(payment, check_due_at=None)
+    return attrs.evolve(payment, check_due_at=payment.check_due_at or now + CHECK_AFTER[0])
+
+
 def checked(payment: Payment, now: datetime) -> Payment:
-    """Plan the next look at a payment whose money has not come, soon after its session ends."""
+    """Plan the look after this one: later each time, but soon after the session ends."""
     if not payment.is_live:
         return attrs.evolve(payment, check_due_at=None)
     due = next_check(payment.checks, now)

@@ -6,9 +6,11 @@ import attrs
 
 from domain.collection.ports import CollectionWork
 from domain.collection.use_cases import ApplyCheckoutReport
+from domain.payments import policy as payments
 from domain.payments.model import Payment
 from domain.payments.policy import CHECK_AFTER
 from domain.payments.ports import PaymentGateway
+from domain.refunds import policy as refunds
 from domain.refunds.model import Refund
 from domain.refunds.ports import RefundGateway
 from domain.refunds.use_cases import ApplyRefundReport, lock_all
@@ -45,6 +47,12 @@ class CheckPayments:
         report = await self.gateway.fetch_checkout(payment.session.id)
         await self.apply_report(payment_id, report)
 
+        async def count(work: CollectionWork) -> None:
+            looked_at = await work.payments.get(payment_id)
+            await work.payments.save(payments.checked(looked_at, work.moment.now))
+
+        await self.atomically(count)
+
 
 @attrs.frozen(kw_only=True)
 class CheckRefunds:
@@ -64,16 +72,24 @@ class CheckRefunds:
         async def take(work: CollectionWork) -> tuple[Refund, Payment] | None:
             whose = await work.refunds.whose(refund_id)
             assert whose is not None  # noqa: S101  check_due has just found it
-            _, payment, refunds = await lock_all(work, whose[1])
-            refund = next(r for r in refunds if r.id == refund_id)
+            _, payment, of_payment = await lock_all(work, whose[1])
+            refund = next(r for r in of_payment if r.id == refund_id)
             if refund.check_due_at is None or refund.check_due_at > work.moment.now:
                 return None
             postponed = attrs.evolve(refund, check_due_at=work.moment.now + CHECK_AFTER[0])
             return await work.refunds.save(postponed), payment
 
         taken = await self.atomically(take)
-        if taken is not None:
-            await self._ask(*taken)
+        if taken is None:
+            return
+        await self._ask(*taken)
+
+        async def count(work: CollectionWork) -> None:
+            await lock_all(work, taken[1].id)
+            looked_at = await work.refunds.get(refund_id)
+            await work.refunds.save(refunds.checked(looked_at, work.moment.now))
+
+        await self.atomically(count)
 
     async def _ask(self, refund: Refund, payment: Payment) -> None:
         """Fetch it by the provider's name, or look for it when none was ever heard."""

@@ -11,7 +11,7 @@ import attrs
 from domain.audit.model import PROVIDER
 from domain.jobs.model import Job
 from domain.payments.model import HoldName, Payment
-from domain.payments.policy import next_check
+from domain.payments.policy import CHECK_AFTER, next_check
 from domain.refunds import events as e
 from domain.refunds.lifecycle import RefundState
 from domain.refunds.model import CAME_TO_NOTHING, UNDECIDED, Refund, RefundReport
@@ -128,8 +128,15 @@ def noted(refund: Refund, report: RefundReport) -> Refund:
     )
 
 
+def watched(refund: Refund, now: datetime) -> Refund:
+    """See to it that the provider is asked about a refund until it has decided on it."""
+    if refund.state not in UNDECIDED:
+        return attrs.evolve(refund, check_due_at=None)
+    return attrs.evolve(refund, check_due_at=refund.check_due_at or now + CHECK_AFTER[0])
+
+
 def checked(refund: Refund, now: datetime) -> Refund:
-    """Plan the next look at a refund the provider has not decided on."""
+    """Plan the look after this one: later each time."""
     if refund.state not in UNDECIDED:
         return attrs.evolve(refund, check_due_at=None)
     return attrs.evolve(

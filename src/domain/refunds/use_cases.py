@@ -212,7 +212,7 @@ class MarkRefundSubmitted:
             refund = next(r for r in refunds if r.id == effect.entity_id)
             if refund.state in {RefundState.REQUESTED, RefundState.AWAITING_APPROVAL}:
                 sent = refund.apply(e.RefundSubmitted(at=work.moment.now, by=SYSTEM))
-                refund = await work.refunds.save(policy.checked(sent, work.moment.now))
+                refund = await work.refunds.save(policy.watched(sent, work.moment.now))
             look_first = must_look_first(effect, work.moment.now)
             return Dispatch(refund=refund, payment=payment, look_first=look_first)
 
@@ -256,7 +256,7 @@ class ApplyRefundReport:
         for event in steps:
             await _post(work, refund, event, earned=policy.is_earned(job, payment))
             refund = refund.apply(event)
-        refund = policy.checked(policy.noted(refund, report), work.moment.now)
+        refund = policy.watched(policy.noted(refund, report), work.moment.now)
         refund = await work.refunds.save(refund)
         payment = await _follow_with_payment(work, payment)
         await self._follow_with_job(work, job, payment, refund, steps)

@@ -155,3 +155,11 @@ def test_what_comes_back_to_a_mismatched_payment_is_held_again(state: str) -> No
 
     assert event is not None
     assert payment.apply(event).state == "held"
+
+
+def test_a_burst_of_news_does_not_push_the_next_look_away() -> None:
+    once = policy.watched(a_payment(), NOW)
+    often = policy.watched(policy.watched(once, NOW + MINUTE), NOW + 2 * MINUTE)
+
+    assert once.check_due_at == NOW + 2 * MINUTE
+    assert (often.check_due_at, often.checks) == (once.check_due_at, 0)
