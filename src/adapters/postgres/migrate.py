@@ -88,10 +88,13 @@ async def wait_for_schema(dsn: str, timeout_s: float = 60) -> None:
 
     Raises StorageUnavailable or SchemaOutdated after *timeout_s*, MigrationChanged at once.
     """
-    deadline = time.monotonic() + timeout_s
+    deadline, said = time.monotonic() + timeout_s, False
     while (objection := await _objection(dsn)) is not None:
         if time.monotonic() >= deadline:
             raise objection
+        if not said:
+            log.warning("database.awaited", reason=str(objection), at_most_s=timeout_s)
+            said = True
         await asyncio.sleep(POLL_S)
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from domain.shared.errors import DomainError
+from domain.shared.errors import DomainError, StorageUnavailable
 from entrypoints.cli.errors import CannotStart
 from entrypoints.development_secrets import complete
 from entrypoints.logging_setup import set_up_logging
@@ -36,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except (CannotStart, DomainError, WrongOffers) as error:
         print(f"counterfoil: {error}", file=sys.stderr)
+        if isinstance(error, StorageUnavailable) and settings.database_url:
+            print(
+                "Is the database in DATABASE_URL running, and the address right?", file=sys.stderr
+            )
         return EXIT_REFUSED
 
 
@@ -49,6 +53,8 @@ def _tell_wrong_settings(wrong: WrongSettings) -> int:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="counterfoil",
+        # Wide enough for "background" and what it does on one line.
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
         description="Sells jobs: takes the money through Stripe, hands the paid job to a worker, "
         "and gives the money back by itself when the work fails.",
         epilog="Settings come from the environment; docs/settings.md lists them. "
