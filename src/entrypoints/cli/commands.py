@@ -53,8 +53,6 @@ def _tell_wrong_settings(wrong: WrongSettings) -> int:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="counterfoil",
-        # Wide enough for "background" and what it does on one line.
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
         description="Sells jobs: takes the money through Stripe, hands the paid job to a worker, "
         "and gives the money back by itself when the work fails.",
         epilog="Settings come from the environment; docs/settings.md lists them. "
