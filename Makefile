@@ -9,10 +9,12 @@ CLEAN := env -u DATABASE_URL -u STRIPE_SECRET_KEY -u STRIPE_PUBLISHABLE_KEY -u S
 
 ##@ Use it
 .PHONY: run
-run: .venv/installed ## start everything here: database, Stripe sandbox, API, background, example worker
+run: .venv/installed ## start everything here: database, Stripe sandbox, API, background, example shop and worker
 	@case "$$STRIPE_SECRET_KEY" in sk_live_*|rk_live_*) \
 		[ "$$LIVE" = 1 ] || { echo "STRIPE_SECRET_KEY is a live key: real money. Say LIVE=1 if you mean it." >&2; exit 1; };; esac
-	@$(BIN)/counterfoil run --also "$(BIN)/python examples/image_upscaler/worker.py"
+	@$(BIN)/counterfoil run \
+		--also "$(BIN)/python examples/image_upscaler/worker.py" \
+		--also "$(BIN)/python examples/image_upscaler/shop.py --port $${COUNTERFOIL_SHOP_PORT:-8090}"
 
 ##@ Work on it
 .PHONY: test check format lint types imports diagram

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -39,3 +40,16 @@ def _plain(number: Fraction) -> str:
     rounded = round(Decimal(number.numerator) / Decimal(number.denominator), 6)
     text = f"{rounded:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def quoted(price: Mapping[str, Any], inputs: Mapping[str, int], currency: str) -> int:
+    """Work out what a rule comes to, exactly as the API does: rounded up, never below the minimum.
+
+    For showing a price before the purchase; what is charged is what the API answers then. Raises
+    KeyError for a rule, an input or a currency it does not know.
+    """
+    if price["rule"] == "fixed":
+        return int(price["prices"][currency])
+    units = Fraction(math.prod(inputs[name] for name in price["multiply"]), price["divide_by"])
+    unrounded = units * Fraction(price["cost"][currency]) * (1 + Fraction(price["markup"]))
+    return max(math.ceil(unrounded), int(price["minimum"][currency]))

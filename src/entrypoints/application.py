@@ -66,6 +66,8 @@ class Application:
     receive_event: ReceiveEvent
     advance_clock: AdvanceClock
     is_ready: Callable[[], Awaitable[None]]
+    minor_digits: Callable[[str], int]
+    """How many decimals of a currency are inside the whole number of minor units."""
     wakeups: Wakeups
 
 

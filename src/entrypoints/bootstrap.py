@@ -21,6 +21,7 @@ from adapters.postgres.unit_of_work import Postgres
 from adapters.postgres.wakeups import PostgresWakeups
 from adapters.stripe.account import StripeAccount
 from adapters.stripe.client import open_stripe
+from adapters.stripe.currencies import exponent
 from adapters.stripe.events import StripeEventReader
 from adapters.stripe.gateway import StripePaymentGateway
 from adapters.stripe.refunds import StripeRefundGateway
@@ -28,6 +29,8 @@ from adapters.stripe.signatures import StripeEventVerifier
 from adapters.system.access_tokens import HmacAccessTokens
 from adapters.system.clock import wall_clock
 from adapters.system.ids import jitter, new_id
+from adapters.system.page_tickets import HmacPageTickets
+from domain.checkout.policy import OwnPages, Proofs
 from domain.checkout.ports import CustomerViews
 from domain.checkout.use_cases import (
     CancelJob,
@@ -50,7 +53,6 @@ from domain.idempotency.use_cases import ClaimKey, SettleKey
 from domain.installation.model import Installation
 from domain.installation.ports import ProviderAccount
 from domain.installation.use_cases import AdvanceClock, FindInstallation, StampInstallation
-from domain.jobs.ports import AccessTokens
 from domain.offers.use_cases import ListOffers, LoadOffers
 from domain.outbox.use_cases import ClaimEffects, FinishEffect, RetryEffect
 from domain.payments.errors import ProviderUnavailable
@@ -69,7 +71,6 @@ from domain.refunds.use_cases import (
 )
 from domain.shared.errors import StorageUnavailable
 from entrypoints.application import Application, BackgroundWork, Wakeups
-from entrypoints.offer_files import read_offers
 from entrypoints.settings import Settings
 
 Role = Literal["api", "background"]
@@ -149,12 +150,13 @@ class Parts:
     postgres: Postgres
     views: CustomerViews
     provider: Provider
-    tokens: AccessTokens
+    proofs: Proofs
+    pages: OwnPages
     verifier: EventVerifier
     reader: EventReader
     wakeups: Wakeups
     is_ready: Callable[[], Awaitable[None]]
-    settings: Settings
+    allowed_origins: frozenset[str]
 
 
 def wire_application(parts: Parts) -> Application:
@@ -166,11 +168,11 @@ def wire_application(parts: Parts) -> Application:
         load_offers=LoadOffers(atomically=atomically),
         open_checkout=_wire_open(parts, stage, pay),
         resume_checkout=ResumeCheckout(atomically=atomically, pay=pay),
-        recall_checkout=RecallCheckout(atomically=atomically, tokens=parts.tokens),
+        recall_checkout=RecallCheckout(atomically=atomically, tokens=parts.proofs.tokens),
         pay_for_job=pay,
         cancel_job=_wire_cancel(parts, steps),
-        read_job=ReadJob(views=parts.views, tokens=parts.tokens),
-        read_payment=ReadPayment(views=parts.views, tokens=parts.tokens),
+        read_job=ReadJob(views=parts.views, proofs=parts.proofs),
+        read_payment=ReadPayment(views=parts.views, tokens=parts.proofs.tokens),
         lease_job=LeaseJob(atomically=atomically, new_id=new_id),
         extend_lease=ExtendLease(atomically=atomically),
         finish_job=FinishJob(atomically=atomically),
@@ -183,6 +185,7 @@ def wire_application(parts: Parts) -> Application:
         ),
         advance_clock=AdvanceClock(atomically=atomically),
         is_ready=parts.is_ready,
+        minor_digits=exponent,
         wakeups=parts.wakeups,
     )
 
@@ -194,22 +197,21 @@ def _wire_pay(parts: Parts, steps: Steps, stage: StageCheckout) -> PayForJob:
         stage=stage,
         send=steps.send_checkout,
         apply_report=steps.apply_checkout,
-        tokens=parts.tokens,
+        proofs=parts.proofs,
+        pages=parts.pages,
         new_id=new_id,
     )
 
 
 def _wire_open(parts: Parts, stage: StageCheckout, pay: PayForJob) -> OpenCheckout:
-    settings = parts.settings
     return OpenCheckout(
         atomically=parts.postgres.atomically,
         gateway=parts.provider.payments,
         stage=stage,
         pay=pay,
         new_id=new_id,
-        allowed_origins=settings.allowed_return_origins,
-        success_url=f"{settings.public_url}/payment/success",
-        cancel_url=f"{settings.public_url}/payment/cancel",
+        allowed_origins=parts.allowed_origins,
+        pages=parts.pages,
     )
 
 
@@ -219,7 +221,7 @@ def _wire_cancel(parts: Parts, steps: Steps) -> CancelJob:
         stage_expiry=steps.stage_expiry,
         send_checkout=steps.send_checkout,
         send_expiry=steps.send_expiry,
-        tokens=parts.tokens,
+        proofs=parts.proofs,
     )
 
 
@@ -270,26 +272,31 @@ def wire_background(
 
 @asynccontextmanager
 async def open_application(settings: Settings) -> AsyncIterator[Application]:
-    """Open everything the API needs, bind the database to its account, load the offers."""
+    """Open everything the API needs, and bind the database to its account."""
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(open_storage(settings, role="api"))
         provider, _ = await _open_provider(stack, settings, storage, INTERACTIVE_TIMEOUT_S)
+        proofs = _proofs(settings)
         parts = Parts(
             postgres=storage.postgres,
             views=PostgresCustomerViews(storage.pool),
             provider=provider,
-            tokens=HmacAccessTokens([secret.encode() for secret in settings.secrets]),
+            proofs=proofs,
+            pages=OwnPages.on(settings.public_url, proofs.tickets),
             verifier=StripeEventVerifier(
                 secrets=settings.stripe.webhook_secrets, wall_clock=wall_clock
             ),
             reader=StripeEventReader(),
             wakeups=await stack.enter_async_context(PostgresWakeups(storage.dsn)),
             is_ready=lambda: health.is_ready(storage.pool),
-            settings=settings,
+            allowed_origins=settings.allowed_return_origins,
         )
-        application = wire_application(parts)
-        await application.load_offers(read_offers(settings.offers_path))
-        yield application
+        yield wire_application(parts)
+
+
+def _proofs(settings: Settings) -> Proofs:
+    secrets = [secret.encode() for secret in settings.secrets]
+    return Proofs(tokens=HmacAccessTokens(secrets), tickets=HmacPageTickets(secrets, wall_clock))
 
 
 @asynccontextmanager

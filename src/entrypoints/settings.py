@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import attrs
 import typed_settings as ts
 
+from domain.checkout.policy import EMAIL
+
 SECRET_BYTES_MIN: Final = 32
 PORT_MAX: Final = 65_535
 SANDBOX_SECRET_KEY: Final = "sk_test_counterfoil_sandbox"  # noqa: S105  opens nothing but our sandbox
@@ -73,6 +75,7 @@ class Environment:
     counterfoil_open_offer: str = "render"
     counterfoil_rate_limits: str = "on"
     counterfoil_log_format: str = ""
+    counterfoil_support_contact: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -84,6 +87,10 @@ class StripeSettings:
     publishable_key: str | None
     webhook_secrets: tuple[str, ...] = attrs.field(repr=False)
     base_url: str | None
+
+    @property
+    def checkout_origin(self) -> str:
+        return _origin(self.base_url or "https://checkout.stripe.com")
 
 
 @attrs.frozen(kw_only=True)
@@ -113,6 +120,7 @@ class Settings:
     offers_path: Path
     open_offer: str
     log_format: str
+    support_contact: str | None
 
     @property
     def is_sandbox(self) -> bool:
@@ -256,6 +264,9 @@ def _choice_flaws(raw: Environment, mode: str) -> Iterator[SettingFlaw]:
         yield SettingFlaw("COUNTERFOIL_RATE_LIMITS", "can be off in sandbox mode only")
     if raw.counterfoil_log_format not in {"", "console", "json"}:
         yield SettingFlaw("COUNTERFOIL_LOG_FORMAT", "must be console or json")
+    if raw.counterfoil_support_contact and not _is_contact(raw.counterfoil_support_contact):
+        detail = "must be an e-mail address or an https address: customers see it"
+        yield SettingFlaw("COUNTERFOIL_SUPPORT_CONTACT", detail)
     if raw.counterfoil_offers and not Path(raw.counterfoil_offers).is_file():
         yield SettingFlaw("COUNTERFOIL_OFFERS", f"there is no file {raw.counterfoil_offers}")
 
@@ -303,6 +314,7 @@ def _settings(raw: Environment, mode: str) -> Settings:
         cors_origins=_origins(raw.counterfoil_cors_origins, default_origins),
         offers_path=Path(raw.counterfoil_offers) if raw.counterfoil_offers else _shipped_offers(),
         open_offer=raw.counterfoil_open_offer,
+        support_contact=raw.counterfoil_support_contact or None,
         log_format=raw.counterfoil_log_format or ("console" if sandbox else "json"),
     )
 
@@ -351,6 +363,13 @@ def _listed(value: str) -> list[str]:
 
 def _is_web_address(value: str) -> bool:
     return _tried(lambda: bool(_origin(value)), otherwise=False)
+
+
+def _is_contact(value: str) -> bool:
+    if value.startswith("https://"):
+        return _is_web_address(value) and value.isprintable() and not set(value) & set(' \\<>"')
+    # In a mailto address these begin further headers.
+    return EMAIL.fullmatch(value) is not None and not set(value) & set("?&#%/")
 
 
 def _is_origin(value: str) -> bool:

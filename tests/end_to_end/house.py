@@ -19,6 +19,7 @@ from entrypoints.bootstrap import open_application, open_background
 from entrypoints.cli.processes import http_application
 from entrypoints.development_secrets import complete
 from entrypoints.http.tokens import SecretTokens
+from entrypoints.offer_files import read_offers
 from entrypoints.settings import Settings, load_settings
 from entrypoints.stripe_sandbox.app import create_sandbox
 from entrypoints.stripe_sandbox.settings import SandboxSettings
@@ -62,6 +63,7 @@ class House:
 
     async def start_api(self) -> None:
         application = await self._stack.enter_async_context(open_application(self.settings))
+        await application.load_offers(read_offers(self.settings.offers_path))
         runner = web.AppRunner(http_application(application, self.settings), access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", self.settings.port).start()

@@ -44,6 +44,11 @@ WRONG = [
     ({"COUNTERFOIL_OFFERS": "/no/such/file"},                    "COUNTERFOIL_OFFERS"),
     ({**LIVE, "COUNTERFOIL_RATE_LIMITS": "off"},                 "COUNTERFOIL_RATE_LIMITS"),
     ({"COUNTERFOIL_SECRET_FILE": "/no/such/file"},               "COUNTERFOIL_SECRET_FILE"),
+    ({"COUNTERFOIL_SUPPORT_CONTACT": "us"},                      "COUNTERFOIL_SUPPORT_CONTACT"),
+    ({"COUNTERFOIL_SUPPORT_CONTACT": "javascript:alert(1)"},     "COUNTERFOIL_SUPPORT_CONTACT"),
+    ({"COUNTERFOIL_SUPPORT_CONTACT": "http://help.example"},     "COUNTERFOIL_SUPPORT_CONTACT"),
+    ({"COUNTERFOIL_SUPPORT_CONTACT": 'https://x.example/"a'},    "COUNTERFOIL_SUPPORT_CONTACT"),
+    ({"COUNTERFOIL_SUPPORT_CONTACT": "a@b.example?cc=c"},        "COUNTERFOIL_SUPPORT_CONTACT"),
 ]
 # fmt: on
 

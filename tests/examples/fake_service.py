@@ -57,6 +57,7 @@ class Job:
     inputs: dict[str, Any]
     currency: str = "usd"
     amount: int = 99
+    urls: list[str] = attrs.field(factory=list)
     status: str = "pending"
     id: str = attrs.field(factory=lambda: f"job_{secrets.token_hex(8)}")
     session_id: str = attrs.field(factory=lambda: f"cs_test_{secrets.token_hex(8)}")
@@ -90,6 +91,7 @@ class Service:
     """How many orders are taken, and answered with 503 nevertheless."""
     refund_fails: bool = False
     keeps_back: int = 0
+    raises_prices_by: int = 0
     tampers_with_results: bool = False
     before: Callable[[str, Job], None] = lambda _verb, _job: None
     """Is told of everything a worker says about a job, before it counts."""
@@ -120,19 +122,24 @@ class Service:
         return web.json_response({"offers": OFFERS})
 
     async def checkout(self, request: web.Request) -> web.Response:
-        body = await _body(request, {"offer", "inputs", "currency"})
+        urls = {"success_url", "cancel_url"}
+        body = await _body(request, {"offer", "inputs", "currency"} | urls)
         key = request.headers.get("Idempotency-Key", "")
         if len(key) < KEY_LENGTH_MIN:
             raise Problem(422, "invalid")
         if key not in self.by_key:
             job = Job(body["offer"], body["inputs"], currency=body["currency"] or "usd")
-            job.amount = PRICE["minimum"][job.currency]
+            job.amount = PRICE["minimum"][job.currency] + self.raises_prices_by
+            job.urls = [body[name] for name in sorted(urls) if name in body]
             self.by_key[key] = self.jobs[job.id] = job
         job = self.by_key[key]
         if self.answers_lost:
             self.answers_lost -= 1
             raise Problem(503, "provider_unavailable")
-        answer = {
+        return web.json_response(self._opened(job), status=201)
+
+    def _opened(self, job: Job) -> dict[str, Any]:
+        return {
             "job_id": job.id,
             "session_id": job.session_id,
             "session_url": f"{self.url}/c/pay/{job.session_id}",
@@ -141,7 +148,14 @@ class Service:
             "amount": job.amount,
             "currency": job.currency,
         }
-        return web.json_response(answer, status=201)
+
+    async def pay_again(self, request: web.Request) -> web.Response:
+        job = self.jobs[request.match_info["job_id"]]
+        _check(request, job.access_token)
+        if job.status not in {"pending", "cancelled"}:
+            raise Problem(409, "already_paid")
+        job.status = "pending"
+        return web.json_response(self._opened(job))
 
     async def pay(self, request: web.Request) -> web.Response:
         card = (await _body(request, {"card"}))["card"]
@@ -159,7 +173,8 @@ class Service:
         _check(request, job.access_token)
         back = job.refund is not None and job.refund["status"] == "succeeded"
         returned = job.amount - self.keeps_back if back else 0
-        answer = {"amount": job.amount, "amount_refunded": returned}
+        status = "refunded" if back else "pending" if job.status == "pending" else "paid"
+        answer = {"status": status, "amount": job.amount, "amount_refunded": returned}
         return web.json_response(answer | {"currency": job.currency, "job_status": job.status})
 
     def _of_session(self, request: web.Request) -> Job:
@@ -189,6 +204,8 @@ class Service:
     async def cancel(self, request: web.Request) -> web.Response:
         job = self.jobs[request.match_info["job_id"]]
         _check(request, job.access_token)
+        if job.status not in {"pending", "cancelled"}:
+            raise Problem(409, "already_paid")
         job.status = "cancelled"
         return web.json_response({"job_id": job.id, "status": job.status})
 
@@ -278,6 +295,7 @@ def _app(service: Service) -> web.Application:
     app.router.add_post("/api/jobs/lease", service.lease)
     app.router.add_get("/api/jobs/{job_id}", service.read)
     app.router.add_post("/api/jobs/{job_id}/cancel", service.cancel)
+    app.router.add_post("/api/jobs/{job_id}/checkout-session", service.pay_again)
     app.router.add_post("/api/jobs/{job_id}/{verb:heartbeat|complete|fail}", service.about_job)
     app.router.add_post("/_sandbox/checkout/{session_id}/pay", service.pay)
     return app

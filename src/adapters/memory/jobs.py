@@ -49,6 +49,12 @@ class MemoryJobRepository:
             self._draft.bells.add(BELL)
         return stored
 
+    async def leased_with(self, token: str) -> Job | None:
+        for job in self._draft.tables.jobs.values():
+            if job.lease is not None and job.lease.token == token:
+                return await self.get(job.id)
+        return None
+
     async def claimable(self, offers: Sequence[str] | None) -> Job | None:
         waiting = sorted(self._waiting(offers), key=lambda found: found[0])
         if not waiting:

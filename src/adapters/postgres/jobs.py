@@ -18,10 +18,20 @@ from domain.shared.ids import JobId
 SELECT_FOR_UPDATE: Final = """
     SELECT id, offer, owner, inputs, quantity, max_attempts, retry_delay, delivery_time,
            created_at, state, token_generation, attempts, progress, result, failure_reason,
-           lease_token, lease_expires_at, run_at, paid_at, started_at, completed_at, deadline_at,
-           version
+           lease_token, lease_expires_at, lease_length, run_at, paid_at, started_at, completed_at,
+           deadline_at, version
       FROM jobs
      WHERE id = $1
+       FOR UPDATE
+"""
+
+SELECT_LEASED: Final = """
+    SELECT id, offer, owner, inputs, quantity, max_attempts, retry_delay, delivery_time,
+           created_at, state, token_generation, attempts, progress, result, failure_reason,
+           lease_token, lease_expires_at, lease_length, run_at, paid_at, started_at, completed_at,
+           deadline_at, version
+      FROM jobs
+     WHERE lease_token = $1
        FOR UPDATE
 """
 
@@ -29,8 +39,8 @@ SELECT_FOR_UPDATE: Final = """
 SELECT_CLAIMABLE: Final = """
     SELECT id, offer, owner, inputs, quantity, max_attempts, retry_delay, delivery_time,
            created_at, state, token_generation, attempts, progress, result, failure_reason,
-           lease_token, lease_expires_at, run_at, paid_at, started_at, completed_at, deadline_at,
-           version
+           lease_token, lease_expires_at, lease_length, run_at, paid_at, started_at, completed_at,
+           deadline_at, version
       FROM jobs
      WHERE waits_since <= $1
        AND deadline_at > $2
@@ -63,9 +73,10 @@ INSERT: Final = """
     INSERT INTO jobs
         (id, offer, owner, inputs, quantity, max_attempts, retry_delay, delivery_time, created_at,
          state, token_generation, attempts, progress, result, failure_reason, lease_token,
-         lease_expires_at, run_at, paid_at, started_at, completed_at, deadline_at, version)
+         lease_expires_at, run_at, paid_at, started_at, completed_at, deadline_at, version,
+         lease_length)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-            $20, $21, $22, $23)
+            $20, $21, $22, $23, $24)
     ON CONFLICT (id) DO NOTHING
     RETURNING CASE WHEN state = 'paid' THEN pg_notify('counterfoil_jobs', '') END
 """
@@ -75,7 +86,8 @@ UPDATE_IF_UNCHANGED: Final = """
     UPDATE jobs
        SET state = $3, token_generation = $4, attempts = $5, progress = $6, result = $7,
            failure_reason = $8, lease_token = $9, lease_expires_at = $10, run_at = $11,
-           paid_at = $12, started_at = $13, completed_at = $14, deadline_at = $15, version = $16
+           paid_at = $12, started_at = $13, completed_at = $14, deadline_at = $15, version = $16,
+           lease_length = $17
      WHERE id = $1
        AND version = $2
     RETURNING CASE WHEN state = 'paid' THEN pg_notify('counterfoil_jobs', '') END
@@ -121,6 +133,10 @@ class PostgresJobRepository:
         await audit.append(self.connection, "job", job.id, job.changes)
         return attrs.evolve(job, changes=())
 
+    async def leased_with(self, token: str) -> Job | None:
+        row = await self.connection.fetchrow(SELECT_LEASED, token)
+        return None if row is None else job_from_row(row)
+
     async def claimable(self, offers: Sequence[str] | None) -> Job | None:
         moment = self.moment
         wanted = None if offers is None else list(offers)
@@ -152,6 +168,7 @@ def _what_changes(job: Job) -> tuple[object, ...]:
         job.completed_at,
         job.deadline_at,
         job.version,
+        job.lease and job.lease.length,
     )
 
 
@@ -187,4 +204,6 @@ def job_from_row(row: asyncpg.Record) -> Job:
 def _lease(row: asyncpg.Record) -> Lease | None:
     if row["lease_token"] is None:
         return None
-    return Lease(token=row["lease_token"], expires_at=row["lease_expires_at"])
+    return Lease(
+        token=row["lease_token"], expires_at=row["lease_expires_at"], length=row["lease_length"]
+    )

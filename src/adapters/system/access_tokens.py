@@ -29,7 +29,7 @@ class HmacAccessTokens:
 
     def issue(self, job_id: JobId, generation: int) -> str:
         secret = self.secrets[0]
-        return f"{PREFIX}{_key_id(secret)}_{_mac(secret, job_id, generation)}"
+        return f"{PREFIX}{key_id_of(secret)}_{_mac(secret, job_id, generation)}"
 
     def proves(self, token: str, job_id: JobId, generation: int) -> bool:
         if not token.startswith(PREFIX) or len(token) > TOKEN_LENGTH_MAX:
@@ -37,17 +37,21 @@ class HmacAccessTokens:
         key_id, _, mac = token.removeprefix(PREFIX).partition("_")
         proven = False
         for secret in self.secrets:
-            right_key = hmac.compare_digest(key_id.encode(), _key_id(secret).encode())
+            right_key = hmac.compare_digest(key_id.encode(), key_id_of(secret).encode())
             right_mac = hmac.compare_digest(mac.encode(), _mac(secret, job_id, generation).encode())
             proven |= right_key and right_mac
         return proven
 
 
-def _key_id(secret: bytes) -> str:
+def key_id_of(secret: bytes) -> str:
     return hashlib.sha256(b"counterfoil key id\0" + secret).hexdigest()[:8]
 
 
 def _mac(secret: bytes, job_id: JobId, generation: int) -> str:
-    message = f"counterfoil access token\0{job_id}\0{generation}".encode()
-    mac = hmac.digest(secret, message, "sha256")[:MAC_BYTES]
+    return mac_of(secret, f"counterfoil access token\0{job_id}\0{generation}")
+
+
+def mac_of(secret: bytes, message: str) -> str:
+    """Sign *message*, whose first words must say what it is: one secret signs several kinds."""
+    mac = hmac.digest(secret, message.encode(), "sha256")[:MAC_BYTES]
     return base64.urlsafe_b64encode(mac).decode()

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 import attrs
 
+from domain.jobs.lifecycle import JobState
 from domain.payments.model import HoldName
+from domain.refunds.lifecycle import RefundState
 from domain.shared.ids import JobId, PaymentId, RefundId
 from domain.shared.money import Money
+
+REFUND_IS_OVER: Final = frozenset(
+    {
+        RefundState.SUCCEEDED,
+        RefundState.REJECTED,
+        RefundState.CANCELLED,
+        RefundState.SETTLED_OTHERWISE,
+    }
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -74,6 +86,19 @@ class JobView:
     started_at: datetime | None
     completed_at: datetime | None
     deadline_at: datetime | None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more will happen by itself: it is done, or only a person goes on."""
+        match self.status:
+            case JobState.COMPLETED | JobState.REFUNDED:
+                return True
+            case JobState.CANCELLED:
+                return self.refund is None or self.refund.status in REFUND_IS_OVER
+            case JobState.FAILED:
+                return self.hold is not None
+            case _:
+                return False
 
 
 @attrs.frozen(kw_only=True)

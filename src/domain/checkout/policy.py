@@ -1,17 +1,24 @@
-"""What a purchase must look like before anything is written."""
+"""What a purchase must look like, where its customer returns to, and who may do what with it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum, auto
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
+import attrs
+
 from domain.checkout.model import JobView, PaymentView, Purchase
+from domain.jobs.errors import JobNotPayable
+from domain.jobs.lifecycle import JobState
 from domain.jobs.model import Job
-from domain.jobs.policy import Caller
-from domain.jobs.ports import AccessTokens
+from domain.jobs.policy import Caller, PagePurpose
+from domain.jobs.ports import AccessTokens, PageTickets
 from domain.offers.policy import card_number_flaws
+from domain.payments.lifecycle import PaymentState
+from domain.payments.model import Payment
 from domain.shared.errors import Flaw
 from domain.shared.ids import JobId
 
@@ -91,14 +98,99 @@ def _is_allowed(url: str, allowed: frozenset[str]) -> bool:
     return origin_of(parts) in allowed
 
 
-def return_url(base: str, *, outcome: str, job_id: JobId) -> str:
+def return_url(base: str, *, outcome: str, job_id: JobId, ticket: str | None = None) -> str:
     """Add what the page there needs. The provider's own reference is added by its adapter."""
     parts = urlsplit(base)
     query = parse_qsl(parts.query, keep_blank_values=True)
     ours = {"payment", "job_id", "session_id"}
     kept = [(name, value) for name, value in query if name not in ours]
-    added = urlencode([*kept, ("payment", outcome), ("job_id", job_id)])
+    proof = [("ticket", ticket)] if ticket is not None else []
+    added = urlencode([*kept, ("payment", outcome), ("job_id", job_id), *proof])
     return parts._replace(query=added).geturl()
+
+
+@attrs.frozen(kw_only=True)
+class OwnPages:
+    """Our own pages, where customers return to when the buyer names no place.
+
+    Only their addresses carry a page ticket: on anybody else's it would be a power given away.
+    """
+
+    success_url: str
+    cancel_url: str
+    tickets: PageTickets
+
+    @classmethod
+    def on(cls, public_url: str, tickets: PageTickets) -> OwnPages:
+        page = f"{public_url}/payment"
+        return cls(success_url=f"{page}/success", cancel_url=f"{page}/cancel", tickets=tickets)
+
+    def returns_of(self, purchase: Purchase, job: Job) -> dict[str, str]:
+        """Give *success_url* and *cancel_url* of a first payment."""
+        return {
+            "success_url": self._address(PagePurpose.SUCCESS, job, purchase.success_url),
+            "cancel_url": self._address(PagePurpose.CANCEL, job, purchase.cancel_url),
+        }
+
+    def renewed(self, last: Payment, job: Job) -> dict[str, str]:
+        """Give those of a further payment: the same, but with tickets that hold as long as it."""
+        success, cancel = last.success_url, last.cancel_url
+        if _is_ticketed(success, self.success_url):
+            success = self._address(PagePurpose.SUCCESS, job, None)
+        if _is_ticketed(cancel, self.cancel_url):
+            cancel = self._address(PagePurpose.CANCEL, job, None)
+        return {"success_url": success, "cancel_url": cancel}
+
+    def _address(self, purpose: PagePurpose, job: Job, elsewhere: str | None) -> str:
+        if elsewhere is not None:
+            return return_url(elsewhere, outcome=purpose, job_id=job.id)
+        base = self.success_url if purpose is PagePurpose.SUCCESS else self.cancel_url
+        ticket = self.tickets.issue(job.id, job.token_generation, purpose)
+        return return_url(base, outcome=purpose, job_id=job.id, ticket=ticket)
+
+
+def _is_ticketed(url: str, own: str) -> bool:
+    page, _, query = url.partition("?")
+    return page == own and "ticket" in dict(parse_qsl(query))
+
+
+class Power(Enum):
+    """What somebody may want to do with a job that is theirs."""
+
+    SEE = auto()
+    PAY = auto()
+    CANCEL = auto()
+
+
+TICKET_POWERS: Final[Mapping[PagePurpose, frozenset[Power]]] = {
+    PagePurpose.SUCCESS: frozenset({Power.SEE, Power.PAY}),
+    PagePurpose.CANCEL: frozenset({Power.SEE, Power.PAY, Power.CANCEL}),
+}
+"""The cancel page is for those who turned back: giving up what is unpaid is why they came."""
+
+
+@attrs.frozen(kw_only=True)
+class Proofs:
+    """How those who are not signed in prove that a job is theirs."""
+
+    tokens: AccessTokens
+    tickets: PageTickets
+
+
+def may_see_job(caller: Caller, job: JobView, proofs: Proofs) -> bool:
+    return may_see(caller, job, proofs.tokens) or _ticket_allows(Power.SEE, caller, job, proofs)
+
+
+def may_act_on_job(power: Power, caller: Caller, job: Job, proofs: Proofs) -> bool:
+    return may_act(caller, job, proofs.tokens) or _ticket_allows(power, caller, job, proofs)
+
+
+def _ticket_allows(power: Power, caller: Caller, job: Job | JobView, proofs: Proofs) -> bool:
+    """Whoever owns the job: its owner's browser comes back from the provider with no more."""
+    if caller.page_ticket is None:
+        return False
+    purpose = proofs.tickets.purpose(caller.page_ticket, _id_of(job), job.token_generation)
+    return purpose is not None and power in TICKET_POWERS[purpose]
 
 
 def may_see(caller: Caller, thing: Job | JobView | PaymentView, tokens: AccessTokens) -> bool:
@@ -114,5 +206,21 @@ def may_act(caller: Caller, thing: Job | JobView | PaymentView, tokens: AccessTo
         return True
     if caller.guest_token is None or thing.owner is not None:
         return False
-    job_id = thing.id if isinstance(thing, Job) else thing.job_id
-    return tokens.proves(caller.guest_token, job_id, thing.token_generation)
+    return tokens.proves(caller.guest_token, _id_of(thing), thing.token_generation)
+
+
+def _id_of(thing: Job | JobView | PaymentView) -> JobId:
+    return thing.id if isinstance(thing, Job) else thing.job_id
+
+
+def refuse_unless_payable(job: Job, payments: Sequence[Payment]) -> None:
+    """Raise JobNotPayable when money was taken, may be on its way, or is going back."""
+    if job.state not in {JobState.PENDING, JobState.CANCELLED}:
+        raise JobNotPayable(job.id, f"it is {job.state}")
+    states = {payment.state for payment in payments}
+    if PaymentState.HELD in states:
+        raise JobNotPayable(job.id, "what was paid is on hold until a person decides")
+    if PaymentState.AWAITING_FUNDS in states:
+        raise JobNotPayable(job.id, "the payment is made, and its money on the way")
+    if any(payment.kept_minor for payment in payments):
+        raise JobNotPayable(job.id, "money of it is on its way back")

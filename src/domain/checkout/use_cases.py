@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -12,6 +11,7 @@ from domain.audit.model import CUSTOMER
 from domain.checkout import policy
 from domain.checkout.errors import CheckoutBusy
 from domain.checkout.model import JobView, OpenedCheckout, PaymentView, Purchase
+from domain.checkout.policy import OwnPages, Power, Proofs
 from domain.checkout.ports import CheckoutWork, CustomerViews
 from domain.collection.use_cases import ApplyCheckoutReport, SendCheckout, SendExpiry, StageExpiry
 from domain.idempotency.model import KeyedRequest
@@ -86,8 +86,7 @@ class OpenCheckout:
     pay: PayForJob
     new_id: IdFactory
     allowed_origins: frozenset[str]
-    success_url: str
-    cancel_url: str
+    pages: OwnPages
 
     async def __call__(
         self, purchase: Purchase, *, caller: Caller, request: KeyedRequest | None = None
@@ -98,7 +97,7 @@ class OpenCheckout:
             offer = await _offer(work, purchase.offer)
             priced = self._priced(offer, purchase)
             job = _new_job(work, offer, purchase, job_id, caller)
-            payment = self._new_payment(work, priced, purchase, payment_id, job_id)
+            payment = self._new_payment(work, priced, purchase, payment_id, job)
             job = await work.jobs.add(job)
             await self.stage(work, await work.payments.add(payment), offer)
             if request is not None:
@@ -132,17 +131,14 @@ class OpenCheckout:
         priced: Quote,
         purchase: Purchase,
         payment_id: PaymentId,
-        job_id: JobId,
+        job: Job,
     ) -> Payment:
-        success = purchase.success_url or self.success_url
-        cancel = purchase.cancel_url or self.cancel_url
         return Payment.quoted(
             PaymentQuoted(at=work.moment.now, by=CUSTOMER, amount=priced.amount),
             id=payment_id,
-            job_id=job_id,
+            job_id=job.id,
             breakdown=priced.breakdown,
-            success_url=policy.return_url(success, outcome="success", job_id=job_id),
-            cancel_url=policy.return_url(cancel, outcome="cancel", job_id=job_id),
+            **self.pages.returns_of(purchase, job),
             customer_email=purchase.customer_email,
             metadata=purchase.metadata,
         )
@@ -183,32 +179,34 @@ class PayForJob:
     stage: StageCheckout
     send: SendCheckout
     apply_report: ApplyCheckoutReport
-    tokens: AccessTokens
+    proofs: Proofs
+    pages: OwnPages
     new_id: IdFactory
 
     async def __call__(self, job_id: JobId, *, caller: Caller) -> OpenedCheckout:
-        job = await self.atomically(lambda work: _own_job(work, job_id, caller, self.tokens))
-        return await self.open(job)
+        job = await self.atomically(
+            lambda work: _own_job(Power.PAY, work, job_id, caller, self.proofs)
+        )
+        # A ticket was in an address: it must not be worth the token, which can do more for longer.
+        return await self.open(job, with_token=caller.page_ticket is None)
 
-    async def open(self, job: Job) -> OpenedCheckout:
+    async def open(self, job: Job, *, with_token: bool = True) -> OpenedCheckout:
+        token = _token(job, self.proofs.tokens) if with_token else None
         try:
             payment = await self._payable(job.id)
         except ProviderUnavailable as error:
-            raise CheckoutDelayed(job.id, self._token(job)) from error
+            raise CheckoutDelayed(job.id, token) from error
         assert payment.session is not None  # noqa: S101  _payable has seen to it
         return OpenedCheckout(
             job_id=job.id,
             payment_id=payment.id,
             session_id=payment.session.id,
             session_url=payment.session.url,
-            access_token=self._token(job),
+            access_token=token,
             status=payment.state,
             amount=payment.amount,
             expires_at=payment.session.expires_at,
         )
-
-    def _token(self, job: Job) -> str | None:
-        return None if job.owner else self.tokens.issue(job.id, job.token_generation)
 
     async def _payable(self, job_id: JobId) -> Payment:
         new_payment_id = PaymentId(self.new_id("pay"))
@@ -229,7 +227,7 @@ class PayForJob:
     ) -> Effect | Payment | _Ended:
         job = await work.jobs.get(job_id)
         payments = await work.payments.of_job(job_id)
-        _refuse_unless_payable(job, payments)
+        policy.refuse_unless_payable(job, payments)
         live = next((payment for payment in payments if payment.is_live), None)
         if live is None:
             live = await self._restart(work, job, payments[-1], new_payment_id)
@@ -252,8 +250,7 @@ class PayForJob:
             id=new_payment_id,
             job_id=job.id,
             breakdown=last.breakdown,
-            success_url=last.success_url,
-            cancel_url=last.cancel_url,
+            **self.pages.renewed(last, job),
             customer_email=last.customer_email,
             metadata=last.metadata,
         )
@@ -291,21 +288,15 @@ async def _take(work: CheckoutWork, operation: Operation, payment: Payment) -> E
     return effect
 
 
-def _refuse_unless_payable(job: Job, payments: Sequence[Payment]) -> None:
-    if job.state not in {JobState.PENDING, JobState.CANCELLED}:
-        raise JobNotPayable(job.id, f"it is {job.state}")
-    states = {payment.state for payment in payments}
-    if PaymentState.HELD in states:
-        raise JobNotPayable(job.id, "what was paid is on hold until a person decides")
-    if PaymentState.AWAITING_FUNDS in states:
-        raise JobNotPayable(job.id, "the payment is made, and its money on the way")
-    if any(payment.kept_minor for payment in payments):
-        raise JobNotPayable(job.id, "money of it is on its way back")
+def _token(job: Job, tokens: AccessTokens) -> str | None:
+    return None if job.owner else tokens.issue(job.id, job.token_generation)
 
 
-async def _own_job(work: CheckoutWork, job_id: JobId, caller: Caller, tokens: AccessTokens) -> Job:
+async def _own_job(
+    power: Power, work: CheckoutWork, job_id: JobId, caller: Caller, proofs: Proofs
+) -> Job:
     job = await work.jobs.get(job_id)
-    if not policy.may_act(caller, job, tokens):
+    if not policy.may_act_on_job(power, caller, job, proofs):
         raise JobNotFound(job_id)
     return job
 
@@ -322,7 +313,7 @@ class CancelJob:
     stage_expiry: StageExpiry
     send_checkout: SendCheckout
     send_expiry: SendExpiry
-    tokens: AccessTokens
+    proofs: Proofs
 
     async def __call__(self, job_id: JobId, *, caller: Caller) -> JobState:
         while True:
@@ -336,7 +327,7 @@ class CancelJob:
                 await self.send_expiry(effect)
 
     async def _plan(self, work: CheckoutWork, job_id: JobId, caller: Caller) -> Effect | None:
-        job = await _own_job(work, job_id, caller, self.tokens)
+        job = await _own_job(Power.CANCEL, work, job_id, caller, self.proofs)
         payments = await work.payments.of_job(job_id)
         if job.state is JobState.CANCELLED:
             return None
@@ -358,11 +349,11 @@ class ReadJob:
     """A job as its buyer sees it; raises JobNotFound, also for somebody else's."""
 
     views: CustomerViews
-    tokens: AccessTokens
+    proofs: Proofs
 
     async def __call__(self, job_id: JobId, *, caller: Caller) -> JobView:
         view = await self.views.job(job_id)
-        if view is None or not policy.may_see(caller, view, self.tokens):
+        if view is None or not policy.may_see_job(caller, view, self.proofs):
             raise JobNotFound(job_id)
         return view
 
@@ -391,7 +382,7 @@ class RecallCheckout:
     async def __call__(self, job_id: JobId, session_id: str) -> tuple[str | None, str | None]:
         async def step(work: CheckoutWork) -> tuple[str | None, str | None]:
             job = await work.jobs.get(job_id)
-            token = None if job.owner else self.tokens.issue(job.id, job.token_generation)
+            token = _token(job, self.tokens)
             sessions = [payment.session for payment in await work.payments.of_job(job_id)]
             url = next((s.url for s in sessions if s is not None and s.id == session_id), None)
             return token, url

@@ -90,7 +90,13 @@ class ApplyCheckoutReport:
         payment = await work.payments.save(payment)
         for event in events:
             await self._follow(work, job, payment, event)
+        await self._end_if_unwanted(work, job, payment)
         return payment
+
+    async def _end_if_unwanted(self, work: CollectionWork, job: Job, payment: Payment) -> None:
+        """A checkout opened while the job was being paid by another must not stay payable."""
+        if payment.is_live and job.state not in {JobState.PENDING, JobState.CANCELLED}:
+            await self.stage_expiry(work, payment)
 
     async def _follow(
         self, work: CollectionWork, job: Job, payment: Payment, event: p.PaymentEvent

@@ -40,6 +40,10 @@ class LeaseJob:
         token = self.new_id("lease")
 
         async def step(work: RefundWork) -> Assignment | None:
+            # The answer to our own commit may have been lost, and this be the second run.
+            mine = await work.jobs.leased_with(token)
+            if mine is not None:
+                return _assignment(mine)
             job = await work.jobs.claimable(offers)
             if job is None:
                 return None
@@ -49,6 +53,7 @@ class LeaseJob:
                 at=work.moment.now,
                 by=by,
                 lease=token,
+                lease_length=length,
                 lease_expires_at=lease_until(job, work.moment, length),
             )
             return _assignment(await work.jobs.save(job.apply(started)))
@@ -80,13 +85,16 @@ class ExtendLease:
     atomically: Atomically[RefundWork]
 
     async def __call__(
-        self, job_id: JobId, *, lease: str, progress: float | None, length: timedelta
+        self, job_id: JobId, *, lease: str, progress: float | None, length: timedelta | None
     ) -> datetime:
+        """Without a *length* the lease is renewed for as long as it was taken for."""
+
         async def step(work: RefundWork) -> datetime:
             job = await work.jobs.get(job_id)
             if not job.holds_lease(lease) or is_overdue(job, work.moment):
                 raise LeaseNotCurrent(job_id)
-            expires_at = lease_until(job, work.moment, length)
+            assert job.lease is not None  # noqa: S101  holds_lease has asked
+            expires_at = lease_until(job, work.moment, length or job.lease.length)
             await work.jobs.save(job.beat(expires_at=expires_at, progress=progress))
             return expires_at
 
@@ -121,6 +129,8 @@ class FinishJob:
 async def _earn(work: RefundWork, job: Job) -> None:
     """What is not on its way back to the customer is ours from here on."""
     for payment in await work.payments.of_job(job.id):
+        if payment.is_mismatched or payment.holds:
+            continue
         kept = refundable(payment, await work.refunds.of_payment(payment.id))
         if kept:
             await work.ledger.post(earning(payment.id, kept, work.moment.now))

@@ -42,6 +42,7 @@ class JobNotPayable(Conflict):
 
     def __init__(self, job_id: str, why: str) -> None:
         super().__init__(f"Job {job_id} cannot be paid for: {why}")
+        self.why = why
 
 
 class JobNotCancellable(Conflict):
@@ -49,3 +50,4 @@ class JobNotCancellable(Conflict):
 
     def __init__(self, job_id: str, why: str) -> None:
         super().__init__(f"Job {job_id} cannot be cancelled: {why}")
+        self.why = why

@@ -6,7 +6,7 @@ lease clock.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import attrs
 
@@ -52,6 +52,7 @@ class PaymentRestarted(JobEvent):
 class WorkStarted(JobEvent):
     lease: str = attrs.field(repr=False)
     lease_expires_at: datetime
+    lease_length: timedelta = timedelta(seconds=60)
 
     def facts(self) -> dict[str, object]:
         # The lease is a credential until it ends: it is not written into the audit.

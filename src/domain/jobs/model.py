@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
@@ -17,10 +17,14 @@ from domain.shared.ids import JobId
 
 @attrs.frozen(kw_only=True)
 class Lease:
-    """One worker's hold on a job. The token is the fence. *expires_at* is on the lease clock."""
+    """One worker's hold on a job. The token is the fence. *expires_at* is on the lease clock.
+
+    *length* is what the worker asked for, and what a heartbeat renews it by.
+    """
 
     token: str = attrs.field(repr=False)
     expires_at: datetime
+    length: timedelta = timedelta(seconds=60)
 
 
 @attrs.frozen(kw_only=True)
@@ -123,7 +127,11 @@ def _consequences(job: Job, event: e.JobEvent) -> dict[str, Any]:
             return {"paid_at": event.at, "run_at": event.run_at, "deadline_at": event.deadline_at}
         case e.WorkStarted():
             return {
-                "lease": Lease(token=event.lease, expires_at=event.lease_expires_at),
+                "lease": Lease(
+                    token=event.lease,
+                    expires_at=event.lease_expires_at,
+                    length=event.lease_length,
+                ),
                 "attempts": job.attempts + 1,
                 "started_at": job.started_at or event.at,
                 "progress": None,

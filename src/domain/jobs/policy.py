@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 import attrs
@@ -14,15 +15,26 @@ from domain.shared.clock import Moment
 LEASE_DEFAULT: Final = timedelta(seconds=60)
 LEASE_MIN_S: Final = 1
 LEASE_MAX_S: Final = 3600
+PAGE_TICKET_LIFE: Final = timedelta(hours=48)
+"""Until 24 h after the checkout. The provider says when that ends only after the addresses have
+been sent to it, but none lives longer than 24 h."""
+
+
+class PagePurpose(StrEnum):
+    """Which of our own pages a ticket was put on."""
+
+    SUCCESS = "success"
+    CANCEL = "cancel"
 
 
 @attrs.frozen(kw_only=True)
 class Caller:
-    """Who asks. *guest_token* is an opaque access token, proven against the job it is for."""
+    """Who asks. *guest_token* and *page_ticket* are opaque, and proven against the job."""
 
     subject: str | None = None
     roles: frozenset[str] = frozenset()
     guest_token: str | None = attrs.field(default=None, repr=False)
+    page_ticket: str | None = attrs.field(default=None, repr=False)
 
     @property
     def is_admin(self) -> bool:

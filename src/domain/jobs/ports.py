@@ -5,6 +5,7 @@ from typing import Protocol
 
 from domain.audit.ports import AuditTrail
 from domain.jobs.model import Job
+from domain.jobs.policy import PagePurpose
 from domain.shared.clock import Moment
 from domain.shared.ids import JobId
 
@@ -26,6 +27,10 @@ class JobRepository(Protocol):
 
         Returns it with no changes left to save.
         """
+        ...
+
+    async def leased_with(self, token: str) -> Job | None:
+        """Lock and return the job whose lease is *token*, or None."""
         ...
 
     async def claimable(self, offers: Sequence[str] | None) -> Job | None:
@@ -52,6 +57,21 @@ class AccessTokens(Protocol):
 
     def proves(self, token: str, job_id: JobId, generation: int) -> bool:
         """Compare in constant time."""
+        ...
+
+
+class PageTickets(Protocol):
+    """Proof that somebody came to one of our own pages by the address we gave them."""
+
+    def issue(self, job_id: JobId, generation: int, purpose: PagePurpose) -> str:
+        """Make one that holds for PAGE_TICKET_LIFE from now."""
+        ...
+
+    def purpose(self, ticket: str, job_id: JobId, generation: int) -> PagePurpose | None:
+        """Tell what it was issued for; None if it is not for this job, or holds no longer.
+
+        Compares in constant time.
+        """
         ...
 
 

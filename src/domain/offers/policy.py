@@ -26,6 +26,7 @@ from domain.shared.money import AMOUNT_MINOR_MAX, Money
 INPUT_TEXT_LENGTH_MAX: Final = 2_000
 INPUTS_DEPTH_MAX: Final = 8
 INPUTS_VALUES_MAX: Final = 500
+SCANNED_VALUES_MAX: Final = 2 * INPUTS_VALUES_MAX
 
 DIGIT_GROUPS: Final = re.compile(r"(?<![0-9A-Za-z])\d+(?:[ -]\d+)*(?![0-9A-Za-z])")
 CARD_BEGINS: Final = re.compile(r"[3-6]\d|2[2-7]")
@@ -169,9 +170,7 @@ def _field_flaws(pointer: str, field: InputField, value: object) -> Iterator[Fla
             yield from _range_flaws(pointer, field, value, "must be")
         case FieldKind.TEXT | FieldKind.URL, str():
             yield from _range_flaws(pointer, field, len(value), "must have a length")
-            if len(value) > INPUT_TEXT_LENGTH_MAX:
-                yield Flaw(pointer, f"must have at most {INPUT_TEXT_LENGTH_MAX} characters")
-            elif field.kind is FieldKind.URL and not _is_web_address(value):
+            if field.kind is FieldKind.URL and not _is_web_address(value):
                 yield Flaw(pointer, "must be an http or https address")
         case _:
             yield Flaw(pointer, f"must be of type {field.kind}")
@@ -193,20 +192,26 @@ def _is_web_address(text: str) -> bool:
 
 
 def _size_flaws(inputs: Mapping[str, object]) -> Iterator[Flaw]:
-    values = list(_walk("/inputs", inputs))
-    if len(values) > INPUTS_VALUES_MAX:
+    places = [pointer for pointer, _ in _walk("/inputs", inputs)]
+    if len(places) > INPUTS_VALUES_MAX:
         yield Flaw("/inputs", f"must hold at most {INPUTS_VALUES_MAX} values")
-    for pointer, value in values:
+    for pointer in places:
         if pointer.count("/") > INPUTS_DEPTH_MAX:
             yield Flaw(pointer, f"must not be nested deeper than {INPUTS_DEPTH_MAX}")
-        if isinstance(value, str) and len(value) > INPUT_TEXT_LENGTH_MAX:
-            yield Flaw(pointer, f"must have at most {INPUT_TEXT_LENGTH_MAX} characters")
 
 
 def card_number_flaws(pointer: str, value: object) -> Iterator[Flaw]:
     """Refuse anything that looks like a card number: it has no business passing through us."""
-    for place, text in _walk(pointer, value):
-        if isinstance(text, str | int) and looks_like_card_number(str(text)):
+    for scanned, (place, text) in enumerate(_walk(pointer, value)):
+        if scanned >= SCANNED_VALUES_MAX:
+            yield Flaw(pointer, f"must hold at most {SCANNED_VALUES_MAX} keys and values")
+            return
+        if not isinstance(text, str | int):
+            continue
+        if isinstance(text, str) and len(text) > INPUT_TEXT_LENGTH_MAX:
+            # Nobody's time is spent on reading what is refused for its length.
+            yield Flaw(place, f"must have at most {INPUT_TEXT_LENGTH_MAX} characters")
+        elif looks_like_card_number(str(text)):
             yield Flaw(place, "looks like a card number: never send one here")
 
 
@@ -225,7 +230,7 @@ def looks_like_card_number(text: str) -> bool:
 def _neighbours_joined(groups: list[str]) -> Iterator[str]:
     for first in range(len(groups)):
         joined = ""
-        for group in groups[first:]:
+        for group in groups[first : first + CARD_DIGITS.stop]:
             joined += group
             if len(joined) >= CARD_DIGITS.stop:
                 break

@@ -11,7 +11,7 @@ from domain.outbox.model import Effect, Operation, Outcome
 BACKOFF_FIRST: Final = timedelta(seconds=5)
 BACKOFF_MAX: Final = timedelta(hours=1)
 PATIENCE: Final = timedelta(hours=72)
-"""How long a money effect is tried before a person has to look: a long weekend."""
+"""How long an effect is tried before a person has to look: a long weekend."""
 LOOK_FIRST_AFTER: Final = timedelta(hours=20)
 """Providers may forget an idempotency key after 24 h: older than this, look before re-sending."""
 
@@ -31,8 +31,13 @@ def backoff(attempt: int, jitter: float) -> timedelta:
 def try_again(
     effect: Effect, reason: str, *, now: datetime, lease_now: datetime, jitter: float
 ) -> Outcome:
-    """Decide what an attempt without an answer leads to. Absence of an answer is never a no."""
-    if now - (effect.first_sent_at or now) > PATIENCE:
+    """Decide what an attempt without an answer leads to. Absence of an answer is never a no.
+
+    Money that is owed to a customer is tried for ever, hourly in the end: a row given up would
+    leave it neither returned nor on a hold.
+    """
+    owed = effect.operation is Operation.REFUND_CREATE
+    if now - (effect.first_sent_at or now) > PATIENCE and not owed:
         return Outcome(state=EffectState.DEAD, reason=f"no answer in 72 h: {reason}")
     return Outcome(
         state=EffectState.NEW, reason=reason, due_at=lease_now + backoff(effect.attempt, jitter)

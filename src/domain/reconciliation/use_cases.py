@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
 import attrs
 
 from domain.collection.ports import CollectionWork
 from domain.collection.use_cases import ApplyCheckoutReport
 from domain.payments import policy as payments
+from domain.payments.errors import ProviderMisconfigured, ProviderUnavailable
 from domain.payments.model import Payment
 from domain.payments.policy import CHECK_AFTER
 from domain.payments.ports import PaymentGateway
@@ -14,8 +18,28 @@ from domain.refunds import policy as refunds
 from domain.refunds.model import Refund
 from domain.refunds.ports import RefundGateway
 from domain.refunds.use_cases import ApplyRefundReport, lock_all
+from domain.shared.errors import StorageUnavailable
 from domain.shared.ids import PaymentId, RefundId
 from domain.shared.work import Atomically
+
+Id = TypeVar("Id")
+
+
+async def _each(check: Callable[[Id], Awaitable[None]], due: Iterable[Id]) -> None:
+    """Check every one; what is refused about one is raised after the rest, in an ExceptionGroup.
+
+    While the provider does not answer at all, or nothing can be stored, the rest can wait.
+    """
+    broken = list[Exception]()
+    for item in due:
+        try:
+            await check(item)
+        except (ProviderUnavailable, ProviderMisconfigured, StorageUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001  raised below
+            broken.append(error)
+    if broken:
+        raise ExceptionGroup("some could not be checked", broken)
 
 
 @attrs.frozen(kw_only=True)
@@ -28,8 +52,7 @@ class CheckPayments:
 
     async def __call__(self, limit: int) -> int:
         due = await self.atomically(lambda work: work.payments.check_due(work.moment.now, limit))
-        for payment_id in due:
-            await self._check(payment_id)
+        await _each(self._check, due)
         return len(due)
 
     async def _check(self, payment_id: PaymentId) -> None:
@@ -64,8 +87,7 @@ class CheckRefunds:
 
     async def __call__(self, limit: int) -> int:
         due = await self.atomically(lambda work: work.refunds.check_due(work.moment.now, limit))
-        for refund_id in due:
-            await self._check(refund_id)
+        await _each(self._check, due)
         return len(due)
 
     async def _check(self, refund_id: RefundId) -> None:

@@ -251,13 +251,14 @@ class ApplyRefundReport:
         refund = policy.known(refunds, report)
         if refund is None:
             refund = await self._adopt(work, report, adopted_id, job, payment)
-            job = await revoke_if_all_is_asked_back(work, job, refund)
         steps = list(policy.events_of(refund, report, work.moment.now))
         for event in steps:
             await _post(work, refund, event, earned=policy.is_earned(job, payment))
             refund = refund.apply(event)
         refund = policy.watched(policy.noted(refund, report), work.moment.now)
         refund = await work.refunds.save(refund)
+        if refund.counts:
+            job = await revoke_if_all_is_asked_back(work, job, refund)
         payment = await _follow_with_payment(work, payment)
         await self._follow_with_job(work, job, payment, refund, steps)
         return refund

@@ -57,9 +57,8 @@ def load_offers(settings: Settings) -> int:
     offers = read_offers(settings.offers_path)
 
     async def load() -> None:
-        # Opening the application loads them; doing it by hand is for when nothing is restarted.
-        async with open_application(settings):
-            return
+        async with open_application(settings) as application:
+            await application.load_offers(offers)
 
     asyncio.run(load())
     for offer in offers:

@@ -19,6 +19,7 @@ from entrypoints.cli.errors import CannotStart
 from entrypoints.http.app import create_app
 from entrypoints.http.keys import Edge
 from entrypoints.http.tokens import PublishedKeyTokens, SecretTokens
+from entrypoints.offer_files import read_offers
 from entrypoints.settings import Settings, TokenSettings
 from entrypoints.stripe_sandbox.app import create_sandbox
 from entrypoints.stripe_sandbox.settings import SandboxSettings
@@ -58,6 +59,7 @@ def stop_signal() -> asyncio.Event:
 async def _serve_api(settings: Settings) -> None:
     stopping = stop_signal()
     async with open_application(settings) as application:
+        await application.load_offers(read_offers(settings.offers_path))
         app = http_application(application, settings)
         address = Address("api", settings.host, settings.port, "COUNTERFOIL_PORT")
         await serve(app, address, stopping)
@@ -97,6 +99,8 @@ def http_application(application: Application, settings: Settings) -> web.Applic
         publishable_key=settings.stripe.publishable_key,
         open_offer=settings.open_offer,
         cors_origins=settings.cors_origins,
+        checkout_origin=settings.stripe.checkout_origin,
+        support_contact=settings.support_contact,
     )
     return create_app(application, bearer_tokens=bearer_tokens(settings.tokens), edge=edge)
 

@@ -108,7 +108,8 @@ async def _start(
     await _until_answers(f"http://{_reachable(settings)}/readyz", api, stopping)
     for command in also:
         words = shlex.split(command)
-        await start(Child(words[-1], words, environ=_environ_for_others(settings)))
+        name = next((word for word in words if word.endswith(".py")), words[0])
+        await start(Child(name, words, environ=_environ_for_others(settings)))
     return children
 
 

@@ -7,7 +7,7 @@ import asyncio
 from aiohttp import web
 
 from entrypoints.application import Application
-from entrypoints.http import health, jobs, offers, payments, provider_events
+from entrypoints.http import health, job_events, jobs, offers, pages, payments, provider_events
 from entrypoints.http.errors import answer_errors
 from entrypoints.http.keys import APPLICATION, BEARER_TOKENS, EDGE, STOPPING, BearerTokens, Edge
 from entrypoints.http.middleware import add_headers, answer_preflight, name_and_log
@@ -27,11 +27,12 @@ def create_app(
     app[STOPPING] = asyncio.Event()
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(_stop_waiting)
-    for module in (offers, payments, jobs, provider_events, health):
+    for module in (offers, payments, jobs, job_events, pages, provider_events, health):
         app.add_routes(module.routes)
+    pages.set_up(app)
     return app
 
 
 async def _stop_waiting(app: web.Application) -> None:
-    """Send waiting workers home, so that draining does not take their whole wait."""
+    """Send waiting workers and watching customers home, so that draining does not take their whole wait."""
     app[STOPPING].set()

@@ -14,6 +14,7 @@ from entrypoints.http.errors import Unauthenticated
 from entrypoints.http.keys import BEARER_TOKENS
 
 GUEST_TOKEN_PREFIX: Final = "cft_"  # noqa: S105  a prefix, not a token
+PAGE_TICKET_PREFIX: Final = "cfp_"
 
 
 class MissingRole(Forbidden):
@@ -23,10 +24,11 @@ class MissingRole(Forbidden):
         super().__init__(f"This needs a bearer token with the role {role}")
 
 
-async def caller_of(request: web.Request) -> Caller:
+async def caller_of(request: web.Request, *, tickets: bool = False) -> Caller:
     """Say who asks: nobody in particular, a guest, or the subject of a valid token.
 
-    A token that does not hold is refused, never taken for no token.
+    A token that does not hold is refused, never taken for no token; nor is a page ticket taken
+    where *tickets* does not say so.
     """
     given = request.headers.getall("Authorization", [])
     if not given:
@@ -34,8 +36,14 @@ async def caller_of(request: web.Request) -> Caller:
     scheme, _, token = given[0].partition(" ")
     if len(given) > 1 or scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("Send one Authorization header: Bearer and a token")
+    if not token.isascii():
+        raise Unauthenticated("The bearer token is not valid: it is not ASCII")
     if token.startswith(GUEST_TOKEN_PREFIX):
         return Caller(guest_token=token.strip())
+    if token.startswith(PAGE_TICKET_PREFIX):
+        if not tickets:
+            raise Unauthenticated("A page ticket does not open this: it is for its page alone")
+        return Caller(page_ticket=token.strip())
     return _caller(await request.app[BEARER_TOKENS].claims(token.strip()))
 
 

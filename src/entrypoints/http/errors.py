@@ -11,7 +11,11 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from domain.payments.errors import CheckoutDelayed, ProviderMisconfigured
+from domain.payments.errors import (
+    CheckoutDelayed,
+    ProviderMisconfigured,
+    ProviderUnavailable,
+)
 from domain.provider_events.errors import BadSignature
 from domain.refunds.errors import RefundExceedsRemaining
 from domain.shared.errors import (
@@ -21,6 +25,7 @@ from domain.shared.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    StorageUnavailable,
     Unavailable,
 )
 from entrypoints.http.keys import REQUEST_ID
@@ -80,14 +85,25 @@ def status_of(error: DomainError) -> HTTPStatus:
     return next(table[kind] for kind in type(error).__mro__ if kind in table)
 
 
+OUTAGES: Final[Mapping[type[DomainError], str]] = {
+    StorageUnavailable: "Our database does not answer at present: try again shortly",
+    ProviderUnavailable: "The payment provider does not answer at present: try again shortly",
+    ProviderMisconfigured: "The payment provider cannot be asked at present: we have to see to it",
+}
+"""What callers hear of outages. The words of a driver or a provider are for the log alone."""
+
+
 def problem(request: web.Request, error: DomainError) -> dict[str, object]:
     """Say what is wrong and what to do, and nothing about our insides."""
     status = status_of(error)
+    public = next((OUTAGES[kind] for kind in type(error).__mro__ if kind in OUTAGES), None)
+    if public is not None:
+        log.warning("request.unavailable", reason=str(error), request_id=request[REQUEST_ID])
     return {
         "type": f"urn:counterfoil:problem:{error.code}",
         "title": error.code.replace("_", " ").capitalize(),
         "status": int(status),
-        "detail": str(error),
+        "detail": public or str(error),
         "request_id": request[REQUEST_ID],
         **_more(error),
     }

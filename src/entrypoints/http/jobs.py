@@ -58,14 +58,14 @@ class FailBody(Request):
 
 @routes.get("/api/jobs/{job_id:[A-Za-z0-9_]+}")
 async def read_job(request: web.Request) -> web.Response:
-    caller = await caller_of(request)
+    caller = await caller_of(request, tickets=True)
     view = await request.app[APPLICATION].read_job(_job_id(request), caller=caller)
     return json_response(render_job(view))
 
 
 @routes.post("/api/jobs/{job_id:[A-Za-z0-9_]+}/checkout-session")
 async def pay_again(request: web.Request) -> web.Response:
-    caller = await caller_of(request)
+    caller = await caller_of(request, tickets=True)
     body = await _read_nothing(request)
 
     async def run(_: KeyRecord | None) -> Reply:
@@ -77,7 +77,7 @@ async def pay_again(request: web.Request) -> web.Response:
 
 @routes.post("/api/jobs/{job_id:[A-Za-z0-9_]+}/cancel")
 async def cancel(request: web.Request) -> web.Response:
-    caller = await caller_of(request)
+    caller = await caller_of(request, tickets=True)
     body = await _read_nothing(request)
 
     async def run(_: KeyRecord | None) -> Reply:
@@ -127,7 +127,7 @@ async def heartbeat(request: web.Request) -> web.Response:
         _job_id(request),
         lease=body.lease,
         progress=body.progress,
-        length=_length(body.lease_s),
+        length=None if body.lease_s is None else _length(body.lease_s),
     )
     return json_response({"lease_expires_at": timestamp(expires_at)})
 

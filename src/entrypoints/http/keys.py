@@ -20,11 +20,16 @@ class BearerTokens(Protocol):
 
 @attrs.frozen(kw_only=True)
 class Edge:
-    """What the edge itself has to know of the settings."""
+    """What the edge itself has to know of the settings.
+
+    *checkout_origin* is where the provider's hosted pages are: a form of ours may lead there.
+    """
 
     publishable_key: str | None
     open_offer: str
     cors_origins: frozenset[str]
+    checkout_origin: str
+    support_contact: str | None
 
 
 APPLICATION = web.AppKey("application", Application)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import json
 import math
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from entrypoints.http.errors import Malformed, TooSlow, WrongMediaType
 BODY_BYTES_MAX: Final = 1024 * 1024
 BODY_DEADLINE_S: Final = 10.0
 DEPTH_MAX: Final = 32
+FLAWS_MAX: Final = 100
+"""More than anybody reads; a body of a megabyte can have a hundred thousand."""
 INTEGER_MAX: Final = 2**63 - 1
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -54,7 +57,7 @@ def convert(value: object, body_type: type[Body]) -> Body:
     try:
         return msgspec.convert(value, body_type)
     except msgspec.ValidationError as error:
-        flaws = list(_flaws(value, body_type))
+        flaws = list(itertools.islice(_flaws(value, body_type), FLAWS_MAX))
         raise Invalid(flaws or [Flaw("", str(error))]) from None
 
 
@@ -68,11 +71,12 @@ def strict_json(raw: bytes) -> dict[str, Any]:
             parse_float=_finite,
             parse_int=_bounded,
         )
+        too_deep = _depth(value) > DEPTH_MAX
     except (ValueError, RecursionError) as error:
         raise Malformed(_reason(error)) from None
     if not isinstance(value, dict):
         raise Malformed("The body must be a JSON object")
-    if _depth(value) > DEPTH_MAX:
+    if too_deep:
         raise Malformed(f"The body is nested deeper than {DEPTH_MAX}")
     if not all(map(is_storable, _texts(value))):
         raise Malformed(

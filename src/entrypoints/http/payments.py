@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any
 
 import msgspec
@@ -8,7 +9,7 @@ from aiohttp import web
 from domain.checkout.model import OpenedCheckout, PaymentView, Purchase
 from domain.idempotency.model import KeyRecord
 from domain.jobs.policy import Caller
-from domain.shared.ids import PaymentId
+from domain.shared.ids import PaymentId, RefundId
 from entrypoints.http.auth import caller_of, signed_in, with_role
 from entrypoints.http.keys import APPLICATION, EDGE
 from entrypoints.http.parsing import Request, read_json
@@ -38,10 +39,10 @@ class OpenBody(Request):
 
 
 class RefundBody(Request):
-    payment_id: str
-    reason: str
+    payment_id: Annotated[str, msgspec.Meta(max_length=100)]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
     amount: Amount | None = None
-    note: str | None = None
+    note: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
 
 
 @routes.post("/api/payments/checkout-session")
@@ -111,10 +112,14 @@ async def refund(request: web.Request) -> web.Response:
     admin = await with_role(request, "admin")
     body = await read_json(request, RefundBody)
 
-    async def run(_: KeyRecord | None) -> Reply:
+    async def run(record: KeyRecord | None) -> Reply:
         note = f"{body.reason}: {body.note}" if body.note else body.reason
         made, remaining = await request.app[APPLICATION].request_refund(
-            PaymentId(body.payment_id), amount_minor=body.amount, note=note, by=admin
+            PaymentId(body.payment_id),
+            amount_minor=body.amount,
+            note=note,
+            by=admin,
+            refund_id=None if record is None else _refund_id(record),
         )
         return Reply(
             202,
@@ -128,6 +133,13 @@ async def refund(request: web.Request) -> web.Response:
         )
 
     return await keyed(request, await caller_of(request), body, run)
+
+
+def _refund_id(record: KeyRecord) -> RefundId:
+    """The same keyed request always asks for the same refund, however often it is run."""
+    asked = record.request
+    facts = [asked.scope, asked.key, asked.fingerprint, record.first_used_at.isoformat()]
+    return RefundId(f"ref_{hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:32]}")
 
 
 def render_checkout(request: web.Request, opened: OpenedCheckout) -> dict[str, object]:

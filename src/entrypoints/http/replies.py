@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 import msgspec
+import structlog
 from aiohttp import web
 
 from domain.idempotency.model import (
@@ -19,7 +20,7 @@ from domain.idempotency.model import (
     KeyRecord,
 )
 from domain.jobs.policy import Caller
-from domain.shared.errors import DomainError, Flaw, Invalid
+from domain.shared.errors import DomainError, Flaw, Invalid, StorageUnavailable
 from entrypoints.http.errors import (
     Malformed,
     headers_of,
@@ -28,6 +29,8 @@ from entrypoints.http.errors import (
     status_of,
 )
 from entrypoints.http.keys import APPLICATION
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 NEVER_STORED: Final = ("access_token", "session_url")
 CONFLICT: Final = 409
@@ -76,41 +79,53 @@ async def keyed(
         return json_response(reply.body, status=reply.status)
     record = await request.app[APPLICATION].claim_key(keyed_request)
     if record.answer is not None:
-        return await _replay(request, record, record.answer)
+        return await _replay(request, caller, record, record.answer)
     return await _run(request, record, run)
 
 
 async def _run(request: web.Request, record: KeyRecord, run: Run) -> web.Response:
-    settle = request.app[APPLICATION].settle_key
     try:
         reply = await run(record)
     except DomainError as error:
         status, body = status_of(error), problem(request, error)
         kept = status != CONFLICT and status < SERVER_ERROR
-        await settle(record.request, _storable(status, body) if kept else None)
+        await _settle_quietly(request, record, _storable(status, body) if kept else None)
         return problem_response(body, status, headers_of(error))
     except BaseException:
-        await settle(record.request, None)
+        await _settle_quietly(request, record, None)
         raise
+    settle = request.app[APPLICATION].settle_key
     await settle(record.request, _storable(reply.status, reply.body))
     return json_response(reply.body, status=reply.status)
+
+
+async def _settle_quietly(request: web.Request, record: KeyRecord, answer: Answer | None) -> None:
+    """What went wrong first is what the caller must hear of; the key's lock lapses by itself."""
+    try:
+        await request.app[APPLICATION].settle_key(record.request, answer)
+    except StorageUnavailable as error:
+        log.warning("idempotency_key.not_settled", reason=str(error))
 
 
 def _storable(status: int, body: Mapping[str, object]) -> Answer:
     return Answer(status=status, body={k: v for k, v in body.items() if k not in NEVER_STORED})
 
 
-async def _replay(request: web.Request, record: KeyRecord, answer: Answer) -> web.Response:
+async def _replay(
+    request: web.Request, caller: Caller, record: KeyRecord, answer: Answer
+) -> web.Response:
     headers = {"Idempotent-Replayed": "true"}
     body: dict[str, Any] = dict(answer.body)
     if answer.status >= HTTP_BAD_REQUEST:
         return problem_response(body, answer.status, headers)
-    if "session_id" in body and record.job_id is not None:
+    # Only a purchase binds its job to the key; paying again says in its answer which it was.
+    job_id = record.job_id or body.get("job_id")
+    if "session_id" in body and job_id is not None:
         recall = request.app[APPLICATION].recall_checkout
-        token, url = await recall(record.job_id, str(body["session_id"]))
+        token, url = await recall(job_id, str(body["session_id"]))
         body["session_url"] = url
         if "publishable_key" in body:
-            body["access_token"] = token
+            body["access_token"] = None if caller.page_ticket else token
     return json_response(body, status=answer.status, headers=headers)
 
 
@@ -143,4 +158,6 @@ def _scope(caller: Caller) -> str:
         return f"user:{caller.subject}"
     if caller.guest_token is not None:
         return f"guest:{hashlib.sha256(caller.guest_token.encode()).hexdigest()}"
+    if caller.page_ticket is not None:
+        return f"ticket:{hashlib.sha256(caller.page_ticket.encode()).hexdigest()}"
     return "anonymous"

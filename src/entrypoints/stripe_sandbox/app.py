@@ -10,7 +10,7 @@ from aiohttp import web
 
 from entrypoints.stripe_sandbox.control.levers import LEVERS
 from entrypoints.stripe_sandbox.control.plane import routes
-from entrypoints.stripe_sandbox.pages.hosted import ROUTES
+from entrypoints.stripe_sandbox.pages import challenge, front, hosted, rendering
 from entrypoints.stripe_sandbox.resources.registry import RESOURCES, actions
 from entrypoints.stripe_sandbox.sandbox import SANDBOX, Sandbox
 from entrypoints.stripe_sandbox.settings import SandboxSettings
@@ -28,7 +28,8 @@ def create_sandbox(settings: SandboxSettings) -> web.Application:
     app[SANDBOX] = Sandbox(settings, actions())
     app.router.add_route("*", "/v1/{path:.*}", Api(RESOURCES).handle)
     app.add_routes(routes(LEVERS))
-    app.add_routes(ROUTES)
+    for pages in (front, hosted, challenge, rendering):
+        app.add_routes(pages.ROUTES)
     app.on_shutdown.append(release_those_who_wait)
     app.cleanup_ctx.append(what_happens_by_itself)
     return app

@@ -22,12 +22,14 @@ class SandboxSettings:
     state_dir: Path | None = None
     webhook_url: str | None = None
     webhook_secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
+    merchant_name: str = "Example Shop"
     account_id: str = "acct_1Sandbox00000001"
     api_version: str = "2026-10-28.endive"
     retry_schedule_s: tuple[float, ...] = RETRY_SCHEDULE_S
     seed: int | None = None
     settlement_delay_s: float = 2.0
     refund_delay_s: float = 10.0
+    debit_delay_s: float = 3 * 24 * HOUR_S
     delivery_timeout_s: float = 20.0
 
     def __attrs_post_init__(self) -> None:

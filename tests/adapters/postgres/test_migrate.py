@@ -93,7 +93,13 @@ async def test_killed_in_the_middle_of_a_file_nothing_of_that_file_is_kept(
 
 
 async def until_somebody_waits(dsn: str) -> None:
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+    # Of this database only: the server may be shared with other tests.
+    waiting = """
+        SELECT count(*)
+          FROM pg_locks
+          JOIN pg_stat_activity USING (pid)
+         WHERE NOT granted AND locktype = 'transactionid' AND datname = current_database()
+    """
     async with connected(dsn) as connection, asyncio.timeout(30):
         while not await connection.fetchval(waiting):  # noqa: ASYNC110  the server sets no event
             await asyncio.sleep(0.02)

@@ -56,9 +56,21 @@ def test_an_attempt_without_an_answer_is_made_again_on_the_lease_clock() -> None
     assert outcome == Outcome(state=EffectState.NEW, reason="no answer", due_at=NOW + 2.5 * SECOND)
 
 
-@pytest.mark.parametrize(("age_h", "state"), [(71, "new"), (72, "new"), (72.001, "dead")])
-def test_patience_with_an_effect_ends_after_72_hours(age_h: float, state: str) -> None:
-    effect = an_effect(attempt=40, first_sent_at=NOW)
+@pytest.mark.parametrize(
+    ("operation", "age_h", "state"),
+    [
+        (Operation.CHECKOUT_EXPIRE, 71, "new"),
+        (Operation.CHECKOUT_EXPIRE, 72, "new"),
+        (Operation.CHECKOUT_EXPIRE, 72.001, "dead"),
+        # What is owed to a customer is never given up.
+        (Operation.REFUND_CREATE, 72.001, "new"),
+        (Operation.REFUND_CREATE, 10_000, "new"),
+    ],
+)
+def test_patience_with_an_effect_ends_after_72_hours_unless_it_gives_money_back(
+    operation: Operation, age_h: float, state: str
+) -> None:
+    effect = an_effect(operation=operation, attempt=40, first_sent_at=NOW)
 
     outcome = try_again(effect, "still none", now=NOW + age_h * HOUR, lease_now=NOW, jitter=0.5)
 

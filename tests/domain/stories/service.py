@@ -10,8 +10,10 @@ from adapters.memory.access_tokens import MemoryAccessTokens
 from adapters.memory.events import MemoryEventReader, MemoryEventVerifier
 from adapters.memory.ids import SequentialIds
 from adapters.memory.memory import Memory
+from adapters.memory.page_tickets import MemoryPageTickets
 from adapters.memory.provider import MemoryPaymentProvider
 from adapters.memory.views import MemoryCustomerViews
+from domain.checkout.policy import OwnPages, Proofs
 from domain.checkout.use_cases import (
     CancelJob,
     OpenCheckout,
@@ -54,11 +56,20 @@ class Service:
     verifier: MemoryEventVerifier = attrs.field(factory=MemoryEventVerifier)
     reader: MemoryEventReader = attrs.field(factory=MemoryEventReader)
     tokens: MemoryAccessTokens = attrs.field(factory=MemoryAccessTokens)
+    tickets: MemoryPageTickets = attrs.field(factory=MemoryPageTickets)
     new_id: SequentialIds = attrs.field(factory=SequentialIds)
 
     @cached_property
     def views(self) -> MemoryCustomerViews:
         return MemoryCustomerViews(self.memory)
+
+    @cached_property
+    def proofs(self) -> Proofs:
+        return Proofs(tokens=self.tokens, tickets=self.tickets)
+
+    @cached_property
+    def pages(self) -> OwnPages:
+        return OwnPages.on("https://pay.example", self.tickets)
 
     @cached_property
     def retry(self) -> RetryEffect:
@@ -122,7 +133,8 @@ class Service:
             stage=self.stage_checkout,
             send=self.send_checkout,
             apply_report=self.apply_checkout,
-            tokens=self.tokens,
+            proofs=self.proofs,
+            pages=self.pages,
             new_id=self.new_id,
         )
 
@@ -135,8 +147,7 @@ class Service:
             pay=self.pay_for_job,
             new_id=self.new_id,
             allowed_origins=frozenset({"https://shop.example"}),
-            success_url="https://shop.example/thanks",
-            cancel_url="https://shop.example/basket",
+            pages=self.pages,
         )
 
     @cached_property
@@ -154,12 +165,12 @@ class Service:
             stage_expiry=self.stage_expiry,
             send_checkout=self.send_checkout,
             send_expiry=self.send_expiry,
-            tokens=self.tokens,
+            proofs=self.proofs,
         )
 
     @cached_property
     def read_job(self) -> ReadJob:
-        return ReadJob(views=self.views, tokens=self.tokens)
+        return ReadJob(views=self.views, proofs=self.proofs)
 
     @cached_property
     def read_payment(self) -> ReadPayment:

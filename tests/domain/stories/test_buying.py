@@ -67,7 +67,8 @@ async def test_the_customer_comes_back_to_the_page_that_was_asked_for(world: Wor
         f"https://shop.example/done?cart=7&payment=success&job_id={bought.job_id}"
     )
     assert parameters["cancel_url"] == (
-        f"https://shop.example/basket?payment=cancel&job_id={bought.job_id}"
+        f"https://pay.example/payment/cancel?payment=cancel&job_id={bought.job_id}"
+        f"&ticket=cfp_cancel_{bought.job_id}_1"
     )
 
 

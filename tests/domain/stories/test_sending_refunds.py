@@ -91,19 +91,45 @@ async def test_and_send_it_when_it_is_not_there(world: World) -> None:
     assert len(world.provider.refunds) == 1
 
 
-async def test_after_72_hours_without_an_answer_a_person_has_to_look(world: World) -> None:
+async def test_a_refund_is_never_given_up_however_long_there_is_no_answer(world: World) -> None:
     bought = await world.buy_and_fail()
 
     for _ in range(75):
         world.provider.trouble(Trouble.NOT_REACHED)
         await world.work_outbox()
         world.pass_time(HOUR)
-
     (effect,) = world.effects(Operation.REFUND_CREATE)
-    assert effect.state is EffectState.DEAD
-    assert effect.reason is not None
-    assert effect.reason.startswith("no answer in 72 h")
+    assert effect.state is EffectState.NEW
     assert world.states(bought) == ("failed", ["paid"], ["submitted"])
+
+    await world.settle_down()
+
+    assert world.states(bought) == ("refunded", ["refunded"], ["succeeded"])
+    assert len(world.provider.refunds) == 1
+
+
+async def test_a_dashboard_refund_that_failed_already_takes_no_work_away(world: World) -> None:
+    bought = await world.buy_and_pay()
+    leased = await world.lease()
+    made = world.provider.refund_by_hand(bought.session_id)
+    world.provider.fail_refund(made)
+
+    await world.hear()
+
+    assert world.states(bought) == ("processing", ["paid"], ["failed"])
+    assert await world.finish(leased) == "completed"
+
+
+async def test_a_heartbeat_renews_a_lease_by_what_it_was_taken_for(world: World) -> None:
+    await world.buy_and_pay()
+    leased = await world.lease(length=10 * MINUTE)
+
+    world.pass_time(MINUTE)
+    extended = await world.extend_lease(
+        leased.job_id, lease=leased.lease, progress=None, length=None
+    )
+
+    assert extended == leased.lease_expires_at + MINUTE
 
 
 async def test_a_zombie_that_sends_late_is_fenced_out_and_sends_nothing_twice(

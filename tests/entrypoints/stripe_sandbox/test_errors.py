@@ -58,7 +58,7 @@ REFUSED_SESSIONS = [
     ({"payment_intent_data": {"statement_descriptor_suffix": "123"}}, None, "payment_intent_data[statement_descriptor_suffix]"),
     ({"payment_intent_data": {"statement_descriptor": "ABC"}}, None, "payment_intent_data[statement_descriptor]"),
     ({"payment_method_types": ["card"]}, "payment_method_types_no_longer_supported", "payment_method_types"),
-    ({"allowed_payment_method_types": ["sepa_debit"]}, None, None),
+    ({"allowed_payment_method_types": ["klarna"]}, None, None),
     ({"metadata": {"k": "v" * 501}}, None, "metadata[k]"),
     ({"metadata": {"a[b]": "v"}}, "parameter_unknown", "metadata[a[b]]"),
     ({"expand": ["wat"]}, None, "expand"),

@@ -46,6 +46,7 @@ CREATE TABLE jobs (
     failure_reason   text,
     lease_token      text,
     lease_expires_at timestamptz, -- lease clock
+    lease_length     interval     CHECK (lease_length > '0'), -- what a heartbeat renews it by
     run_at           timestamptz, -- lease clock
     paid_at          timestamptz,
     started_at       timestamptz,
@@ -62,7 +63,10 @@ CREATE TABLE jobs (
     CONSTRAINT jobs_state_known CHECK (state IN (
         'pending', 'paid', 'processing', 'completed', 'failed', 'cancelled', 'refunded'
     )),
-    CONSTRAINT jobs_lease_is_whole CHECK ((lease_token IS NULL) = (lease_expires_at IS NULL)),
+    CONSTRAINT jobs_lease_is_whole CHECK (
+        (lease_token IS NULL) = (lease_expires_at IS NULL)
+        AND (lease_token IS NULL) = (lease_length IS NULL)
+    ),
     -- A paid job that could not be leased, or had no deadline, would wait for ever with the money.
     CONSTRAINT jobs_paid_can_end CHECK (
         state NOT IN ('paid', 'processing')

@@ -23,13 +23,17 @@ class Decline:
 
 @attrs.frozen(kw_only=True)
 class TestCard:
-    """*name* may be presented instead of the number. *refunds*: succeed, pending, fail."""
+    """*name* may be presented instead of the number. *refunds*: succeed, pending, fail.
+
+    With *authenticates* the bank asks first, and only then pays or declines.
+    """
 
     number: str = attrs.field(repr=False)
     name: str
     brand: str = "visa"
     decline: Decline | None = None
     refunds: str = "succeed"
+    authenticates: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -49,6 +53,7 @@ class Accepted:
     exp_month: int
     exp_year: int
     cvc_given: bool
+    authenticated: bool = False
 
 
 @attrs.define(eq=False)
@@ -120,6 +125,24 @@ CARDS: Final = (
     TestCard(number="4000000000000341", name="pm_card_chargeCustomerFail", decline=GENERIC),
     TestCard(number="4000000000007726", name="pm_card_pendingRefund", refunds="pending"),
     TestCard(number="4000000000005126", name="pm_card_refundFail", refunds="fail"),
+    TestCard(number="4000000000003220", name="pm_card_threeDSecure2Required", authenticates=True),
+    TestCard(
+        number="4000008400001629",
+        name="pm_card_threeDSecureRequiredChargeDeclined",
+        authenticates=True,
+        decline=GENERIC,
+    ),
+    TestCard(number="4000000000003055", name="pm_card_threeDSecureOptional"),
+    TestCard(
+        number="4000002500003155", name="pm_card_authenticationRequiredOnSetup", authenticates=True
+    ),
+    TestCard(number="4000002760003184", name="pm_card_authenticationRequired", authenticates=True),
+    TestCard(
+        number="4000008260003178",
+        name="pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",
+        authenticates=True,
+        decline=INSUFFICIENT,
+    ),
 )
 BY_NUMBER: Final = {card.number: card for card in CARDS} | {card.name: card for card in CARDS}
 DIGITS: Final = re.compile(r"\d{12,19}")

@@ -5,6 +5,7 @@ from typing import Final
 from entrypoints.stripe_sandbox.control import (
     checkout,
     clock,
+    debits,
     deliveries,
     faults,
     records,
@@ -14,6 +15,7 @@ from entrypoints.stripe_sandbox.control import (
 LEVERS: Final = (
     *checkout.LEVERS,
     *clock.LEVERS,
+    *debits.LEVERS,
     *refunds.LEVERS,
     *faults.LEVERS,
     *deliveries.LEVERS,

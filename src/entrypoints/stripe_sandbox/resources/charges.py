@@ -25,6 +25,8 @@ CHARGE: Final = "charge"
 # How refunds of a charge will go, decided by the card that paid it.
 CARD_USED: Final = "_card_used"
 SETTLE: Final = "charge.settle"
+SETTLE_DEBIT: Final = "payment_intent.settle"
+FAIL_DEBIT: Final = "payment_intent.fail"
 STATEMENT: Final = "STRIPE SANDBOX"
 SUFFIX_ROOM: Final = 22
 UNUSED: Final[Mapping[str, Any]] = MappingProxyType(
@@ -61,34 +63,62 @@ UNUSED: Final[Mapping[str, Any]] = MappingProxyType(
 def made(intent: Json, accepted: Accepted, billing: Json, *, created: int) -> Json:
     """An attempt to take *intent*'s amount from the card: it succeeds unless the card declines."""
     decline = accepted.card.decline
-    charge_id = related_id("ch", intent["id"])
     paid = decline is None
+    return {
+        **of_intent(intent, billing, prefix="ch", created=created),
+        "amount_captured": intent["amount"] if paid else 0,
+        "captured": paid,
+        "failure_code": decline.code if decline else None,
+        "failure_message": decline.message if decline else None,
+        "outcome": outcome(decline),
+        "paid": paid,
+        "payment_method_details": {"card": card_details(accepted, intent), "type": "card"},
+        "receipt_url": f"https://pay.stripe.com/receipts/payment/{token(40)}" if paid else None,
+        "status": "succeeded" if paid else "failed",
+    }
+
+
+def debited(intent: Json, iban: str, billing: Json, *, created: int) -> Json:
+    """A bank was told to send *intent*'s amount and has not said yet whether it will."""
+    details = {
+        "bank_code": iban[4:12] or None,
+        "branch_code": None,
+        "country": iban[:2],
+        "expected_debit_date": None,
+        "fingerprint": f"sepa{iban[-4:]}Fingerprint00"[:16],
+        "last4": iban[-4:],
+        "mandate": related_id("mandate", intent["id"]),
+    }
+    return {
+        **of_intent(intent, billing, prefix="py", created=created),
+        "amount_captured": intent["amount"],
+        "captured": True,
+        "outcome": outcome(None) | {"risk_level": "not_assessed", "risk_score": None},
+        "paid": False,
+        "payment_method_details": {"sepa_debit": details, "type": "sepa_debit"},
+        "receipt_url": f"https://pay.stripe.com/receipts/payment/{token(40)}",
+        "status": "pending",
+    }
+
+
+def of_intent(intent: Json, billing: Json, *, prefix: str, created: int) -> Json:
     suffix = intent["statement_descriptor_suffix"]
     return {
-        "id": charge_id,
+        "id": related_id(prefix, intent["id"]),
         "object": CHARGE,
         **UNUSED,
         "amount": intent["amount"],
-        "amount_captured": intent["amount"] if paid else 0,
         "billing_details": billing,
         "calculated_statement_descriptor": descriptor(suffix),
-        "captured": paid,
         "created": created,
         "currency": intent["currency"],
         "description": intent["description"],
-        "failure_code": decline.code if decline else None,
-        "failure_message": decline.message if decline else None,
         "metadata": intent["metadata"],
-        "outcome": outcome(decline),
-        "paid": paid,
         "payment_intent": intent["id"],
         "payment_method": intent["payment_method"],
-        "payment_method_details": {"card": card_details(accepted, intent), "type": "card"},
         "receipt_email": intent["receipt_email"],
-        "receipt_url": f"https://pay.stripe.com/receipts/payment/{token(40)}" if paid else None,
         "shipping": intent["shipping"],
         "statement_descriptor_suffix": suffix,
-        "status": "succeeded" if paid else "failed",
     }
 
 
@@ -146,8 +176,21 @@ def card_details(accepted: Accepted, intent: Json) -> Json:
         "network_transaction_id": token(15).upper(),
         "overcapture": {"maximum_amount_capturable": intent["amount"], "status": "unavailable"},
         "regulated_status": "unregulated",
-        "three_d_secure": None,
+        "three_d_secure": three_d_secure() if accepted.authenticated else None,
         "wallet": None,
+    }
+
+
+def three_d_secure() -> Json:
+    return {
+        "authentication_flow": "challenge",
+        "electronic_commerce_indicator": "05",
+        "exemption_indicator": None,
+        "exemption_indicator_applied": None,
+        "result": "authenticated",
+        "result_reason": None,
+        "transaction_id": token(36).lower(),
+        "version": "2.2.0",
     }
 
 

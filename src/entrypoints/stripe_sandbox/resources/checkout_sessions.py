@@ -33,6 +33,7 @@ SESSION: Final = "checkout.session"
 # Items and payment_intent_data: what belongs to a session and is not in its object.
 ORDER: Final = "_checkout_order"
 EXPIRE: Final = "checkout.session.expire"
+METHODS: Final = ("card", "sepa_debit")
 SHORTEST_S: Final = 30 * 60
 LONGEST_S: Final = 24 * 3600
 SUFFIX: Final = re.compile(r"(?=.*[A-Za-z])[^<>\\'\"*]+")
@@ -184,12 +185,13 @@ def expiry(params: Json, created: int) -> int:
 
 
 def payment_methods(params: Json) -> list[str]:
-    """Cards are the only method here, so what is allowed must include them."""
+    """Those of the sandbox's that are allowed. Unlike at Stripe a bank debit is in any currency."""
     allowed: Any = params.get("allowed_payment_method_types") or params.get("payment_method_types")
     excluded = params.get("excluded_payment_method_types") or []
-    if (allowed and "card" not in allowed) or "card" in excluded:
+    methods = [each for each in METHODS if each in (allowed or METHODS) and each not in excluded]
+    if not methods:
         raise refused("No valid payment method types for this Checkout Session.")
-    return ["card"]
+    return methods
 
 
 def payment_intent_data(params: Json) -> Json:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from entrypoints.stripe_sandbox.banking import debiting
 from entrypoints.stripe_sandbox.resources import (
     account,
     balance_transactions,
@@ -29,4 +30,5 @@ RESOURCES: Final[tuple[Resource, ...]] = (
 
 
 def actions() -> Mapping[str, Action]:
-    return {name: action for each in RESOURCES for name, action in each.actions.items()}
+    by_resource = {name: action for each in RESOURCES for name, action in each.actions.items()}
+    return {**by_resource, **debiting.ACTIONS}
