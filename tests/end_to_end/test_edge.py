@@ -12,7 +12,7 @@ import jwt
 import pytest
 import stripe
 
-from tests.end_to_end.house import House
+from tests.end_to_end.house import House, until
 
 A_KEY = "k" * 40
 RENDER = {"offer": "render", "amount": 500}
@@ -103,6 +103,8 @@ RAW = [
     (b'{"amount": 1e999}', 400),
     (b"[" * 100_000, 400),
     (b"\xff\xfe", 400),
+    # Deep enough for a recursive check to fail, and not for the parser.
+    (b'{"inputs":' + b"[" * 600 + b"]" * 600 + b"}", 400),
     (rb'{"offer": "a\u0000"}', 400),
     (rb'{"offer": "thumbnail", "metadata": {"a\ud800": "b"}}', 400),
     (b'{"offer": "' + b"x" * 1_048_576 + b'"}', 413),
@@ -365,3 +367,58 @@ async def test_a_waiting_worker_is_woken_and_a_stopping_api_sends_it_home(house:
     await asyncio.sleep(0.2)
     await asyncio.wait_for(house.stop_api(), 5)
     assert await waiting is None
+
+
+async def test_a_keyed_refund_whose_answer_was_lost_is_not_made_twice(house: House) -> None:
+    bought = await house.buy({"offer": "thumbnail", "quantity": 10})
+    await house.pay(bought)
+    await house.until_job(bought, "paid")
+    admin, body = (
+        house.token("alice", "admin"),
+        {"payment_id": bought["payment_id"], "amount": 500, "reason": "a part was missing"},
+    )
+
+    first = await house.post("/api/payments/refund", body, token=admin, key="refund-1")
+    # As if the API had died between the refund's commit and the answer's.
+    lost = await house.database.execute(
+        "UPDATE idempotency_keys SET answer_status = NULL, answer_body = NULL WHERE key = 'refund-1'"
+    )
+    second = await house.post("/api/payments/refund", body, token=admin, key="refund-1")
+
+    assert lost == "UPDATE 1"
+    assert (first.status, second.status) == (202, 202)
+    assert second.body["refund_id"] == first.body["refund_id"]
+    assert await house.database.fetchval("SELECT count(*) FROM refunds") == 1
+
+
+async def test_what_callers_hear_of_an_outage_tells_nothing_of_our_insides(house: House) -> None:
+    name = await house.database.fetchval("SELECT current_database()")
+    admin = await asyncpg.connect(house.settings.database_url, database="postgres")
+    try:
+        await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+        )
+        down = await house.get("/api/offers")
+    finally:
+        await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        await admin.close()
+
+    assert (down.status, down.body["detail"]) == (
+        503,
+        "Our database does not answer at present: try again shortly",
+    )
+    await until_ready(house)
+
+
+async def until_ready(house: House) -> None:
+    await until(lambda: house.get("/readyz"), lambda answer: answer.status == 200)
+
+
+async def test_a_megabyte_of_digits_does_not_keep_the_others_waiting(house: House) -> None:
+    hostile = {"offer": "thumbnail", "metadata": {"a": "5 " * 500_000}}
+
+    refused = await house.post("/api/payments/checkout-session", hostile)
+
+    assert refused.status == 422
+    assert len(refused.body["errors"]) < 5

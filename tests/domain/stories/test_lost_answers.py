@@ -156,3 +156,13 @@ async def test_every_step_of_a_refund_may_lose_its_answer(world: World) -> None:
     assert world.states(bought) == ("refunded", ["refunded"], ["succeeded"])
     assert len(world.provider.refunds) == 1
     assert world.account_totals() == {}
+
+
+async def test_a_worker_is_given_the_job_it_has_already_leased_and_no_other(world: World) -> None:
+    first, second = await world.buy_and_pay(), await world.buy_and_pay()
+    _lose(world)
+
+    leased = await world.lease()
+
+    assert leased.job_id == first.job_id
+    assert (leased.attempt, world.job(second).state) == (1, "paid")
