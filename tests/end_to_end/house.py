@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,15 +31,25 @@ DECLINED = "4000000000000002"
 REFUND_FAILS_LATER = "4000000000005126"
 THUMBNAIL = {"offer": "thumbnail"}
 PATIENCE_S = 15.0
+# Below the range of the clients' ports; each process of a parallel run takes from its own.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+PORTS = range(15_000 + 2_000 * _WORKER, 17_000 + 2_000 * _WORKER)
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A port nobody has. Not one of those the system hands out to clients: between our asking and
+    our using it, it could be given to any connection that is made.
+    """
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
         return port
 
 
