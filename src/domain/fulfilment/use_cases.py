@@ -16,7 +16,7 @@ from domain.jobs.model import Job
 from domain.jobs.policy import is_overdue, lease_until
 from domain.ledger.policy import earning
 from domain.refunds.model import RefundReason
-from domain.refunds.policy import refundable
+from domain.refunds.policy import is_earned, refundable
 from domain.refunds.ports import RefundWork
 from domain.refunds.use_cases import StageAutomaticRefund
 from domain.shared.errors import StorageUnavailable
@@ -129,7 +129,7 @@ class FinishJob:
 async def _earn(work: RefundWork, job: Job) -> None:
     """What is not on its way back to the customer is ours from here on."""
     for payment in await work.payments.of_job(job.id):
-        if payment.is_mismatched or payment.holds:
+        if not is_earned(job, payment):
             continue
         kept = refundable(payment, await work.refunds.of_payment(payment.id))
         if kept:

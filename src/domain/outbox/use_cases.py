@@ -43,19 +43,6 @@ class FinishEffect:
 
 
 @attrs.frozen(kw_only=True)
-class BuryEffect:
-    """The effect was refused for good and nothing can follow from it. Raises FencedOut."""
-
-    atomically: Atomically[OutboxWork]
-
-    async def __call__(self, effect: Effect, *, reason: str) -> None:
-        async def step(work: OutboxWork) -> None:
-            await work.outbox.record(effect, Outcome(state=EffectState.DEAD, reason=reason))
-
-        await self.atomically(step)
-
-
-@attrs.frozen(kw_only=True)
 class RetryEffect:
     """Nobody knows whether it happened: try again later, with the same key. Raises FencedOut.
 

@@ -44,8 +44,11 @@ def may_try_automatically(refunds: Iterable[Refund]) -> bool:
 
 
 def is_earned(job: Job, payment: Payment) -> bool:
-    """Whether *payment* was there when the work was delivered: later money was never earned."""
-    if job.completed_at is None or payment.paid_at is None:
+    """Whether *payment* was there when the work was delivered: later money was never earned.
+
+    Nor is money that is held for a mismatch: another payment paid for the work.
+    """
+    if job.completed_at is None or payment.paid_at is None or payment.is_mismatched:
         return False
     return payment.paid_at <= job.completed_at
 

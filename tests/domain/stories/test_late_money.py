@@ -215,3 +215,24 @@ async def test_nor_does_it_matter_which_of_the_two_ends_first(world: World) -> N
     await world.settle_down()
 
     assert world.states(first) == ("refunded", ["refunded", "expired"], ["succeeded"])
+
+
+async def test_money_held_for_a_mismatch_is_never_earned_nor_given_back_out_of_revenue(
+    world: World,
+) -> None:
+    first, second = await _tried_twice(world)
+    world.provider.settle(first.session_id, amount=Money(100, "usd"))
+    world.provider.pay(second.session_id)
+    await world.hear()
+
+    await world.finish(await world.lease())
+    assert world.states(first) == ("completed", ["held", "paid"], [])
+    assert world.account_totals() == {
+        "provider_clearing": 299,
+        "customer_prepaid": -100,
+        "revenue": -199,
+    }
+
+    await world.refund(first)
+    await world.settle_down()
+    assert world.account_totals() == {"provider_clearing": 199, "revenue": -199}
